@@ -1,0 +1,170 @@
+"""Elementary functions that look at their argument.
+
+Each function here takes numbers, arrays or SymPy symbols, and answers in kind: `math` for Python
+numbers, the array's own library for arrays, SymPy for symbols. A rule written with them and with
+arithmetic alone is at once the training loop's float, the vectorized kernel and the formula on the
+page. SymPy is never imported here: a symbol can only arrive if its owner has imported it.
+
+>>> cos(0.0)
+1.0
+>>> import numpy as np, sympy
+>>> maximum(np.array([1.0, 3.0]), 2)
+array([2., 3.])
+>>> cospi(sympy.Symbol("x"))
+cos(pi*x)
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+NUMBERS = (float, int)  # bool, a subclass of int, is not a number here
+
+
+def is_symbolic(x: Any) -> bool:
+    """Whether `x` is a SymPy object, found out without importing SymPy."""
+    sympy = sys.modules.get("sympy")
+    return sympy is not None and isinstance(x, (sympy.Basic, sympy.logic.boolalg.Boolean))
+
+
+def is_array(x: Any) -> bool:
+    """Whether `x` is an array, or a NumPy scalar, which is an array of no dimensions."""
+    return hasattr(x, "__array_namespace__") or isinstance(x, np.generic)
+
+
+def library(*arguments: Any) -> Any:
+    """The library that computes with `arguments`: symbols win over arrays, arrays over numbers."""
+    if all(type(x) in NUMBERS for x in arguments):
+        return _NUMBERS
+    if any(is_symbolic(x) for x in arguments):
+        return _symbols()
+    for x in arguments:
+        if hasattr(x, "__array_namespace__"):
+            return x.__array_namespace__()
+    return np
+
+
+def _pow(x: float, y: float) -> float:
+    """`x ** y`, infinite where it overflows, as arrays have it."""
+    try:
+        return float(x**y)
+    except OverflowError:
+        return math.inf
+
+
+def _exp(x: float) -> float:
+    """`exp(x)`, infinite where it overflows, as arrays have it."""
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
+
+
+_NUMBERS = SimpleNamespace(
+    pi=math.pi,
+    cos=math.cos,
+    exp=_exp,
+    log=math.log,
+    sqrt=math.sqrt,
+    pow=_pow,
+    floor=math.floor,
+    ceil=math.ceil,
+    sign=lambda x: (x > 0) - (x < 0),
+    minimum=min,
+    maximum=max,
+    where=lambda condition, x, y: x if condition else y,
+)
+
+
+def _symbols() -> SimpleNamespace:
+    """SymPy's names for the functions of this module."""
+    sympy = sys.modules["sympy"]
+    return SimpleNamespace(
+        pi=sympy.pi,
+        cos=sympy.cos,
+        exp=sympy.exp,
+        log=sympy.log,
+        sqrt=sympy.sqrt,
+        pow=sympy.Pow,
+        floor=sympy.floor,
+        ceil=sympy.ceiling,
+        sign=sympy.sign,
+        minimum=sympy.Min,
+        maximum=sympy.Max,
+        where=_piecewise,
+    )
+
+
+def _piecewise(condition: Any, x: Any, y: Any) -> Any:
+    """One flat SymPy Piecewise, also where `y` is one."""
+    sympy = sys.modules["sympy"]
+    rest = y.args if isinstance(y, sympy.Piecewise) else [(y, True)]
+    return sympy.Piecewise((x, condition), *rest)
+
+
+def cos(x: Any) -> Any:
+    """The cosine of `x` radians."""
+    return library(x).cos(x)
+
+
+def cospi(x: Any) -> Any:
+    """cos(πx): with symbols π stays π, so that a formula can be simplified."""
+    lib = library(x)
+    return lib.cos(lib.pi * x)
+
+
+def exp(x: Any) -> Any:
+    """e to the power `x`; a float that would overflow is infinite."""
+    return library(x).exp(x)
+
+
+def log(x: Any) -> Any:
+    """The natural logarithm of `x` > 0."""
+    return library(x).log(x)
+
+
+def sqrt(x: Any) -> Any:
+    """The square root of `x` >= 0."""
+    return library(x).sqrt(x)
+
+
+def power(x: Any, y: Any) -> Any:
+    """`x` to the power `y`, for `x` >= 0; a float that would overflow is infinite."""
+    return library(x, y).pow(x, y)
+
+
+def floor(x: Any) -> Any:
+    """The largest whole number not above `x`."""
+    return library(x).floor(x)
+
+
+def ceil(x: Any) -> Any:
+    """The smallest whole number not below `x`."""
+    return library(x).ceil(x)
+
+
+def sign(x: Any) -> Any:
+    """-1, 0 or 1: the sign of `x`."""
+    return library(x).sign(x)
+
+
+def minimum(x: Any, y: Any) -> Any:
+    """The smaller of `x` and `y`, element by element."""
+    return library(x, y).minimum(x, y)
+
+
+def maximum(x: Any, y: Any) -> Any:
+    """The larger of `x` and `y`, element by element."""
+    return library(x, y).maximum(x, y)
+
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """`x` where `condition` holds and `y` elsewhere."""
+    if isinstance(condition, bool):
+        return x if condition else y
+    return library(condition, x, y).where(condition, x, y)

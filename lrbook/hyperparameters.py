@@ -1,0 +1,169 @@
+"""What a hyperparameter may be, said once: the rules, and the base class that enforces them.
+
+A class names the rule of each field in its annotation, and gets the check, the error message and the
+exact symbolic form from here::
+
+    @dataclass(frozen=True, eq=False)
+    class CosineDecay(Schedule):
+        lr: Positive
+        decay_steps: Positive
+        alpha: Fraction = 0.0
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import cache, cached_property
+from numbers import Real
+from typing import Annotated, Any, Self, get_args, get_type_hints
+
+import numpy as np
+
+from lrbook.elementary import NUMBERS, is_array, is_symbolic
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A condition on a hyperparameter, in words and as a test of numbers, arrays and symbols."""
+
+    words: str
+    holds: Callable[[Any], Any]
+
+
+POSITIVE = Rule("> 0", lambda x: x > 0)
+NON_NEGATIVE = Rule(">= 0", lambda x: x >= 0)
+FRACTION = Rule("in [0, 1]", lambda x: (x >= 0) & (x <= 1))
+BELOW_ONE = Rule("in [0, 1)", lambda x: (x >= 0) & (x < 1))
+COUNT = Rule("a whole number >= 0", lambda x: (x >= 0) & (x % 1 == 0))
+
+Positive = Annotated[Any, POSITIVE]
+NonNegative = Annotated[Any, NON_NEGATIVE]
+Fraction = Annotated[Any, FRACTION]
+BelowOne = Annotated[Any, BELOW_ONE]
+Count = Annotated[Any, COUNT]
+PositiveOrSchedule = Annotated[Any, POSITIVE, "schedule"]
+
+
+def as_value(name: str, value: Any) -> Any:
+    """`value` as a Python number, a real array or a SymPy object; a `TypeError` for anything else."""
+    if type(value) in NUMBERS or is_symbolic(value):
+        return value
+    if isinstance(value, (list, tuple)):
+        value = np.asarray(value)
+    if is_array(value):
+        if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind not in "iuf":
+            raise TypeError(f"{name} must be real numbers, got dtype {value.dtype}")
+        return value
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return float(value)
+    raise TypeError(f"{name} must be a number, an array or a SymPy expression, got {value!r}")
+
+
+def require(name: str, value: Any, rule: Rule) -> None:
+    """Raise a `ValueError` that names `name`, the value and the rule, unless the rule holds.
+
+    NaN and infinity keep no rule. A symbol is refused only if its assumptions break the rule.
+
+    >>> require("decay_steps", 0, POSITIVE)
+    Traceback (most recent call last):
+    ValueError: decay_steps must be > 0, got 0
+    """
+    if is_symbolic(value):
+        sympy = sys.modules["sympy"]
+        if value.has(sympy.nan, sympy.oo, sympy.zoo, -sympy.oo):
+            raise ValueError(f"{name} must be finite and {rule.words}, got {value}")
+        if rule.holds(value) == False:  # noqa: E712 - a relation that is undecided is no breach
+            raise ValueError(f"{name} must be {rule.words}, got {value}")
+        return
+    for words, good in (
+        (f"finite and {rule.words}", np.isfinite(value) if is_array(value) else _finite(value)),
+        (rule.words, rule.holds(value)),
+    ):
+        if not np.all(good):
+            breach = np.asarray(value)[~np.asarray(good)].flat[0] if is_array(value) else value
+            got = breach.item() if isinstance(breach, np.generic) else breach
+            raise ValueError(f"{name} must be {words}, got {got!r}")
+
+
+def _finite(value: float) -> bool:
+    """Whether a Python number is finite as a float: a whole number may be too large for one."""
+    return -sys.float_info.max <= value <= sys.float_info.max
+
+
+def exact(value: Any) -> Any:
+    """`value` as SymPy should see it: a decimal such as 0.1 becomes the fraction it was meant to be.
+
+    >>> import sympy
+    >>> exact(0.1), exact(3)
+    (1/10, 3)
+    """
+    if type(value) in NUMBERS:
+        sympy = sys.modules["sympy"]
+        return sympy.Rational(repr(value)) if math.isfinite(value) else sympy.Float(value)
+    if isinstance(value, tuple):
+        return tuple(exact(x) for x in value)
+    if is_array(value):
+        raise TypeError("symbols and arrays cannot be mixed: give one step, or symbols alone")
+    return value
+
+
+@cache
+def _rules(cls: type) -> dict[str, tuple[Any, ...]]:
+    """The annotation of each field of `cls`: its type, then what `Annotated` says of it."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {f.name: (get_args(hints[f.name]) or (hints[f.name],)) for f in fields(cls)}  # type: ignore[arg-type]
+
+
+class Hyperparameters:
+    """Base of the frozen dataclasses: fields are checked once, when the object is made."""
+
+    def __post_init__(self) -> None:
+        for name, (kind, *rules) in _rules(type(self)).items():
+            value = getattr(self, name)
+            if kind is bool:
+                if not isinstance(value, (bool, np.bool_)):
+                    raise TypeError(f"{name} must be True or False, got {value!r}")
+            elif rules and not ("schedule" in rules and callable(value)):
+                value = as_value(name, value)
+                require(name, value, rules[0])
+                if is_array(value) and value.ndim == 0:
+                    value = value.item()  # a Python number keeps float32 steps in float32
+                object.__setattr__(self, name, value)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal if of one class with equal fields; arrays are compared element by element."""
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(np.array_equal(mine, theirs) for mine, theirs in zip(self, other, strict=True))
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self))
+
+    def __iter__(self) -> Any:
+        """The values of the fields, in order."""
+        return (getattr(self, f.name) for f in fields(self))  # type: ignore[arg-type]
+
+    @cached_property
+    def _plain(self) -> bool:
+        """Whether every field is a Python number, a flag or a tuple of numbers."""
+        return not any(is_array(x) or is_symbolic(x) for x in _flat(self))
+
+    @cached_property
+    def _symbolic(self) -> bool:
+        """Whether a field holds a SymPy expression."""
+        return any(is_symbolic(x) for x in _flat(self))
+
+    @cached_property
+    def _exact(self) -> Self:
+        """The same object with every number turned into the exact fraction it stands for."""
+        changes = {f.name: exact(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
+        return replace(self, **changes)  # type: ignore[type-var]
+
+
+def _flat(values: Any) -> Any:
+    """The values, and those inside tuples among them."""
+    for value in values:
+        yield from value if isinstance(value, tuple) else (value,)

@@ -1,0 +1,244 @@
+r"""Problems to minimize: where a learning rate shows what it does.
+
+A problem has a ``loss(theta)`` and a ``gradient(theta, rng=None)``. Without a random generator the
+gradient is exact; with one it is what a stochastic run sees. Parameters may have leading axes, so that
+many runs go on at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+
+from lrbook.hyperparameters import Count, Hyperparameters, NonNegative, Positive, Rule
+
+Finite = Annotated[Any, Rule("a number", lambda x: x == x)]
+
+
+class Problem(Protocol):
+    """What :func:`lrbook.descend` asks of a problem."""
+
+    def loss(self, theta: Any) -> Any:
+        """The loss at `theta`, one number for each run."""
+
+    def gradient(self, theta: Any, rng: np.random.Generator | None = None) -> Any:
+        """The gradient of the loss at `theta`, or a noisy one drawn with `rng`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic(Hyperparameters):
+    r"""A quadratic bowl in its own axes, whose gradient may be noisy.
+
+    .. math:: L(\theta) = \tfrac12 \sum_i \lambda_i \theta_i^2, \qquad
+        g_i = \lambda_i \theta_i + \sigma \xi_i, \qquad \xi_i \sim \mathcal N(0, 1).
+
+    Parameters
+    ----------
+    eigenvalues : array of shape (d,)
+        The curvatures :math:`\lambda_i`, in units of loss over :math:`\theta^2`; one below zero makes a
+        saddle.
+    noise : number
+        The standard deviation :math:`\sigma` >= 0 of each entry of the gradient.
+
+    Examples
+    --------
+    >>> bowl = Quadratic(eigenvalues=[1.0, 10.0])
+    >>> theta = np.array([2.0, 1.0])
+    >>> float(bowl.loss(theta)), bowl.gradient(theta)
+    (7.0, array([ 2., 10.]))
+    """
+
+    eigenvalues: Finite
+    noise: NonNegative = 0.0
+
+    def loss(self, theta: Any) -> Any:
+        """The loss at each `theta` of shape (..., d), of shape (...)."""
+        return (self.eigenvalues * theta**2).sum(axis=-1) / 2
+
+    def gradient(self, theta: Any, rng: np.random.Generator | None = None) -> Any:
+        """The gradient at `theta`, of its shape; with the noise drawn from `rng` if there is one."""
+        exact = self.eigenvalues * theta
+        return exact if rng is None else exact + self.noise * rng.standard_normal(theta.shape)
+
+    def expected_square(self, theta0: Any, rates: Any) -> np.ndarray:
+        r"""The exact mean of :math:`\theta_i^2` before and after each update of a noisy run of SGD.
+
+        .. math:: \mathbb E\,\theta_{t+1}^2 = (1 - \eta_t\lambda)^2\, \mathbb E\,\theta_t^2
+            + \eta_t^2 \sigma^2.
+
+        Parameters
+        ----------
+        theta0 : array of shape (d,)
+            The start.
+        rates : array of shape (steps, ...)
+            The learning rates :math:`\eta_t`; axes after the first are separate runs.
+
+        Returns
+        -------
+        array of shape (steps + 1, ..., d)
+        """
+        rates = np.asarray(rates, dtype=float)[..., np.newaxis]
+        square = np.empty((len(rates) + 1, *np.broadcast_shapes(rates.shape[1:], np.shape(theta0))))
+        square[0] = np.square(theta0)
+        for t, rate in enumerate(rates):
+            square[t + 1] = (1 - rate * self.eigenvalues) ** 2 * square[t] + (rate * self.noise) ** 2
+        return square
+
+
+@dataclass(frozen=True, eq=False)
+class Rosenbrock(Hyperparameters):
+    r"""A curved valley with steep walls and a flat floor.
+
+    .. math:: L(x, y) = (a - x)^2 + b\,(y - x^2)^2,
+
+    with its minimum, 0, at :math:`(a, a^2)`.
+
+    Parameters
+    ----------
+    a : number
+        Where the minimum is.
+    b : number
+        How steep the walls are; > 0.
+
+    Examples
+    --------
+    >>> float(Rosenbrock().loss(np.array([1.0, 1.0])))
+    0.0
+    """
+
+    a: Finite = 1.0
+    b: Positive = 100.0
+
+    def loss(self, theta: Any) -> Any:
+        """The loss at each `theta` of shape (..., 2), of shape (...)."""
+        x, y = theta[..., 0], theta[..., 1]
+        return (self.a - x) ** 2 + self.b * (y - x**2) ** 2
+
+    def gradient(self, theta: Any, rng: np.random.Generator | None = None) -> Any:
+        """The gradient at `theta`, of its shape; there is no noise to draw."""
+        x, y = theta[..., 0], theta[..., 1]
+        wall = y - x**2
+        return np.stack([-2 * (self.a - x) - 4 * self.b * x * wall, 2 * self.b * wall], axis=-1)
+
+
+@cache
+def load_digits() -> tuple[np.ndarray, np.ndarray]:
+    """The handwritten digits: images of shape (1797, 64) with values in [0, 1], and labels (1797,).
+
+    They are the test set of *Optical Recognition of Handwritten Digits* by E. Alpaydin and C. Kaynak,
+    UCI Machine Learning Repository, licensed under CC BY 4.0. The arrays are shared: they are
+    read-only.
+    """
+    with resources.files("lrbook").joinpath("data/digits.npz").open("rb") as file:
+        data = np.load(file)
+        images, labels = data["images"] / 16, data["labels"].astype(np.intp)
+    images.flags.writeable = labels.flags.writeable = False
+    return images, labels
+
+
+@dataclass(frozen=True, eq=False)
+class Digits(Hyperparameters):
+    r"""A classifier of handwritten digits: softmax regression, or a network with one tanh layer.
+
+    .. math:: L = -\frac1n \sum_{j=1}^n \ln p_{j,y_j}, \qquad p_j = \operatorname{softmax}(h_j W + b),
+
+    where :math:`h_j` is the image, or :math:`\tanh(x_j V + c)` with `hidden` units. The parameters are a
+    mapping: ``W`` and ``b``, and ``V`` and ``c`` if there is a hidden layer.
+
+    Parameters
+    ----------
+    hidden : int
+        The units of the hidden layer; 0 for none.
+    batch_size : int
+        The images, drawn with replacement, in a stochastic gradient; 0 for all of them.
+    held_out : int
+        The images, the last of the 1,797, that are kept from training to measure the accuracy.
+
+    Examples
+    --------
+    >>> problem = Digits()
+    >>> theta = problem.start(seed=0)
+    >>> {name: array.shape for name, array in theta.items()}
+    {'W': (64, 10), 'b': (10,)}
+    >>> round(float(problem.loss(theta)), 6)  # ten classes, all equally likely: ln 10
+    2.302585
+    """
+
+    hidden: Count = 0
+    batch_size: Count = 0
+    held_out: Count = 450
+
+    def start(self, seed: int = 0) -> dict[str, np.ndarray]:
+        """Where a run begins: the last layer zero, a hidden one drawn with variance 1 / 64."""
+        theta = {"W": np.zeros((self.hidden or 64, 10)), "b": np.zeros(10)}
+        if self.hidden:
+            rng = np.random.default_rng(seed)
+            theta = {
+                "V": rng.standard_normal((64, self.hidden)) / 8,
+                "c": np.zeros(self.hidden),
+                "W": rng.standard_normal((self.hidden, 10)) / np.sqrt(self.hidden),
+                "b": np.zeros(10),
+            }
+        return theta
+
+    def loss(self, theta: Any) -> Any:
+        """The mean cross-entropy, in nats, over the training images: one number for each run."""
+        images, labels = self._training()
+        return _cross_entropy(_forward(theta, images)[1], labels)
+
+    def gradient(
+        self, theta: Any, rng: np.random.Generator | None = None
+    ) -> dict[str, np.ndarray]:
+        """The gradient of the mean cross-entropy, over a batch drawn with `rng` if there is one."""
+        images, labels = self._training()
+        if rng is not None and self.batch_size:
+            runs = theta["b"].shape[:-1]
+            chosen = rng.integers(len(labels), size=(*runs, self.batch_size))
+            images, labels = images[chosen], labels[chosen]
+        h, scores = _forward(theta, images)
+        # d loss / d scores = (p - 1[label]) / n
+        error = (_softmax(scores) - np.eye(10)[labels]) / images.shape[-2]
+        gradient = {"W": np.swapaxes(h, -1, -2) @ error, "b": error.sum(axis=-2)}
+        if "V" in theta:
+            # back through tanh, whose slope is 1 - tanh^2
+            inner = (error @ np.swapaxes(theta["W"], -1, -2)) * (1 - h**2)
+            gradient |= {"V": np.swapaxes(images, -1, -2) @ inner, "c": inner.sum(axis=-2)}
+        return {name: gradient[name] for name in theta}
+
+    def accuracy(self, theta: Any) -> Any:
+        """The fraction of the held-out images whose digit gets the largest score."""
+        images, labels = load_digits()
+        held_out = slice(len(labels) - self.held_out, None)
+        scores = _forward(theta, images[held_out])[1]
+        return (scores.argmax(axis=-1) == labels[held_out]).mean(axis=-1)
+
+    def _training(self) -> tuple[np.ndarray, np.ndarray]:
+        images, labels = load_digits()
+        n = len(labels) - self.held_out
+        return images[:n], labels[:n]
+
+
+def _forward(theta: Any, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the last layer sees, and the scores it gives."""
+    h = np.tanh(images @ theta["V"] + theta["c"][..., np.newaxis, :]) if "V" in theta else images
+    return h, h @ theta["W"] + theta["b"][..., np.newaxis, :]
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    """Probabilities from scores; the largest is subtracted so that no exponential overflows."""
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def _cross_entropy(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The mean of -ln p of the right label, computed from the scores so that it stays finite."""
+    top = scores.max(axis=-1)
+    log_total = top + np.log(np.exp(scores - top[..., np.newaxis]).sum(axis=-1))
+    right = np.take_along_axis(
+        scores, np.broadcast_to(labels, scores.shape[:-1])[..., np.newaxis], axis=-1
+    )[..., 0]
+    return (log_total - right).mean(axis=-1)

@@ -1,0 +1,490 @@
+r"""Learning-rate schedules: the rate as a function of the step alone.
+
+`step` counts the updates already made, so the first update uses ``schedule(0)`` and a run of
+:math:`T` updates uses ``schedule(0)`` to ``schedule(T - 1)``. The unit of `step` is whatever
+``decay_steps`` and ``boundaries`` are given in: updates, epochs or tokens.
+
+Each class is a frozen dataclass of hyperparameters whose :meth:`~Schedule.rule` is the formula. The
+definitions are TensorFlow 1's :cite:p:`tflrdecay` except where a class says otherwise.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrbook.elementary import (
+    NUMBERS,
+    ceil,
+    cospi,
+    exp,
+    floor,
+    is_array,
+    is_symbolic,
+    maximum,
+    minimum,
+    power,
+    sqrt,
+    where,
+)
+from lrbook.hyperparameters import (
+    NON_NEGATIVE,
+    POSITIVE,
+    Count,
+    Fraction,
+    Hyperparameters,
+    NonNegative,
+    Positive,
+    as_value,
+    exact,
+    require,
+)
+from lrbook.noise import standard_normal
+
+BLOCK = 32768  # elements: a block and its temporaries, 256 KiB each in float64, stay in the cache
+
+
+class Schedule(Hyperparameters):
+    """A learning rate as a function of the step: what all schedules have in common.
+
+    A schedule is called with a number, an array or a SymPy expression and answers in kind. Its
+    hyperparameters may be arrays, which broadcast against the step, or symbols.
+
+    ==========================  ==============================================================
+    `step`                      the rate
+    ==========================  ==============================================================
+    a Python number             a float
+    an array of any shape       an array of that shape; float32 stays float32, whole numbers
+                                give float64
+    a list or tuple             as the array of it
+    a SymPy expression          a SymPy expression, with decimals read as exact fractions
+    ==========================  ==============================================================
+
+    Raises
+    ------
+    ValueError
+        If a hyperparameter breaks its rule (when the schedule is made), or a step is negative, NaN
+        or infinite. The message names the argument, the value and the rule.
+    TypeError
+        If a hyperparameter or a step is not numeric.
+    """
+
+    def __call__(self, step: Any) -> Any:
+        """The rate of the update made after `step` others."""
+        if type(step) in NUMBERS and self._plain and 0 <= step <= sys.float_info.max:
+            return float(self.rule(step))
+        step = as_value("step", step)
+        if self._symbolic or is_symbolic(step):
+            require("step", step, NON_NEGATIVE)
+            return self._exact.rule(exact(step))
+        if not is_array(step):
+            require("step", step, NON_NEGATIVE)
+            return self.rule(step)
+        if step.size <= BLOCK or not self._plain:
+            return self._on_array(step)
+        flat = step.reshape(-1)
+        blocks = (self._on_array(flat[i : i + BLOCK]) for i in range(0, flat.size, BLOCK))
+        first = next(blocks)
+        rate = np.empty(flat.shape, first.dtype)
+        rate[:BLOCK] = first
+        for i, block in enumerate(blocks, start=1):
+            rate[i * BLOCK : (i + 1) * BLOCK] = block
+        return rate.reshape(step.shape)
+
+    def _on_array(self, step: Any) -> Any:
+        """The rates at an array of steps, checked and with whole numbers made float64."""
+        if step.size and not (0 <= step.min() and step.max() < np.inf):
+            require("step", step, NON_NEGATIVE)
+        if isinstance(step, (np.ndarray, np.generic)) and step.dtype.kind in "iu":
+            step = step.astype(np.float64)
+        return self.rule(step)
+
+    def rule(self, step: Any) -> Any:
+        """The formula itself, without checks."""
+        raise NotImplementedError
+
+
+def _periods(step: Any, decay_steps: Any, staircase: bool) -> Any:
+    """The periods of `decay_steps` that have passed: only the whole ones on a staircase."""
+    periods = step / decay_steps
+    return floor(periods) if staircase else periods
+
+
+@dataclass(frozen=True, eq=False)
+class PiecewiseConstant(Schedule):
+    r"""Hold one rate, then drop to the next.
+
+    .. math::
+
+        \eta_t = \begin{cases}
+            v_0 & t < b_1 \\
+            v_i & b_i \le t < b_{i+1} \\
+            v_n & t \ge b_n
+        \end{cases}
+
+    Parameters
+    ----------
+    boundaries : sequence of n numbers
+        The steps :math:`b_1 < \dots < b_n` from which the next value holds; each > 0.
+    values : sequence of n + 1 numbers
+        The rates :math:`v_0, \dots, v_n`; each >= 0. Any of them may be an array.
+
+    Raises
+    ------
+    ValueError
+        Also if the boundaries are out of order or not one fewer than the values.
+
+    Notes
+    -----
+    TensorFlow and Keras keep the old value at the boundary itself (``step <= boundary``), PyTorch and
+    optax use the new one, as here.
+
+    Examples
+    --------
+    >>> schedule = PiecewiseConstant(boundaries=[10, 20], values=[1.0, 0.5, 0.1])
+    >>> [schedule(t) for t in (0, 9, 10, 19, 20, 1000)]
+    [1.0, 1.0, 0.5, 0.5, 0.1, 0.1]
+    """
+
+    boundaries: Any
+    values: Any
+
+    def __post_init__(self) -> None:
+        for name, first, rule in (("boundaries", 1, POSITIVE), ("values", 0, NON_NEGATIVE)):
+            given = getattr(self, name)
+            if isinstance(given, (str, bytes)) or not hasattr(given, "__len__"):
+                raise TypeError(f"{name} must be a sequence of numbers, got {given!r}")
+            checked = tuple(as_value(f"{name}[{i}]", x) for i, x in enumerate(given))
+            for i, x in enumerate(checked):
+                require(f"{name}[{i}]", x, rule)
+            object.__setattr__(self, name, tuple(map(_unboxed, checked)))
+        if len(self.values) != len(self.boundaries) + 1:
+            raise ValueError(
+                "values must be one more than boundaries, "
+                f"got {len(self.values)} values and {len(self.boundaries)} boundaries"
+            )
+        for i, (low, high) in enumerate(zip(self.boundaries, self.boundaries[1:], strict=False)):
+            if np.any((low < high) == False):  # noqa: E712 - symbols may leave it undecided
+                raise ValueError(
+                    f"boundaries must be in increasing order, got {high} after {low} at index {i + 1}"
+                )
+
+    def rule(self, step: Any) -> Any:
+        rate = _filled(self.values[0], step)
+        for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
+            rate = where(step >= boundary, value, rate)
+        return rate
+
+
+def _unboxed(value: Any) -> Any:
+    """A 0-d array or NumPy scalar as a Python number, anything else as it is."""
+    return value.item() if is_array(value) and value.ndim == 0 else value
+
+
+def _filled(value: Any, step: Any) -> Any:
+    """`value` at every step: of the step's shape and dtype if that is an array."""
+    if is_array(step) and not is_array(value):
+        return np.full(step.shape, value, step.dtype)
+    return value
+
+
+@dataclass(frozen=True, eq=False)
+class ExponentialDecay(Schedule):
+    r"""Multiply the rate by the same factor in every period.
+
+    .. math:: \eta_t = \eta_0\, k^{t/s}, \qquad
+        \text{or } \eta_0\, k^{\lfloor t/s \rfloor} \text{ on a staircase.}
+
+    Parameters
+    ----------
+    lr : number, array or symbol
+        The first rate :math:`\eta_0` > 0.
+    decay_steps : number, array or symbol
+        The period :math:`s` > 0, in steps.
+    decay_rate : number, array or symbol
+        The factor :math:`k` > 0 by which a period multiplies the rate.
+    staircase : bool
+        Whether the rate falls only at whole periods.
+
+    Notes
+    -----
+    There is no floor: the rate goes on falling for ever.
+
+    Examples
+    --------
+    >>> ExponentialDecay(lr=1.0, decay_steps=10, decay_rate=0.25)(5)
+    0.5
+    >>> ExponentialDecay(1.0, 10, 0.25, staircase=True)(np.array([9, 10, 11]))
+    array([1.  , 0.25, 0.25])
+    """
+
+    lr: Positive
+    decay_steps: Positive
+    decay_rate: Positive
+    staircase: bool = False
+
+    def rule(self, step: Any) -> Any:
+        return self.lr * power(self.decay_rate, _periods(step, self.decay_steps, self.staircase))
+
+
+@dataclass(frozen=True, eq=False)
+class NaturalExpDecay(Schedule):
+    r"""Exponential decay written with base e: :class:`ExponentialDecay` with the factor exp(-k).
+
+    .. math:: \eta_t = \eta_0\, e^{-k t/s}, \qquad
+        \text{or } \eta_0\, e^{-k \lfloor t/s \rfloor} \text{ on a staircase.}
+
+    Parameters
+    ----------
+    lr : number, array or symbol
+        The first rate :math:`\eta_0` > 0.
+    decay_steps : number, array or symbol
+        The period :math:`s` > 0, in steps.
+    decay_rate : number, array or symbol
+        The rate of decay :math:`k` > 0, per period.
+    staircase : bool
+        Whether the rate falls only at whole periods.
+
+    Notes
+    -----
+    TensorFlow's docstring prints the formula without :math:`s`; its code divides by it.
+
+    Examples
+    --------
+    >>> NaturalExpDecay(lr=1.0, decay_steps=10, decay_rate=2.0)(5)
+    0.36787944117144233
+    >>> NaturalExpDecay(1.0, 10, 2.0, staircase=True)(9)
+    1.0
+    """
+
+    lr: Positive
+    decay_steps: Positive
+    decay_rate: Positive
+    staircase: bool = False
+
+    def rule(self, step: Any) -> Any:
+        return self.lr * exp(-self.decay_rate * _periods(step, self.decay_steps, self.staircase))
+
+
+@dataclass(frozen=True, eq=False)
+class PolynomialDecay(Schedule):
+    r"""Fall from `lr` to `end_lr` along a power of a straight line.
+
+    .. math:: \eta_t = (\eta_0 - \eta_e)(1 - u)^p + \eta_e, \qquad u = \frac{\min(t, T)}{T},
+        \qquad \text{or } u = \frac{t/T}{\max(1, \lceil t/T \rceil)} \text{ with } cycle.
+
+    Parameters
+    ----------
+    lr : number, array or symbol
+        The first rate :math:`\eta_0` > 0.
+    decay_steps : number, array or symbol
+        The horizon :math:`T` > 0, in steps.
+    end_lr : number, array or symbol
+        The last rate :math:`\eta_e` >= 0. Its default is above the rates used in fine-tuning: from
+        an `lr` below it the schedule *rises*.
+    power : number, array or symbol
+        The exponent :math:`p` > 0; 1 is a straight line.
+    cycle : bool
+        Whether the horizon moves on to the next multiple of `decay_steps` whenever it is passed, so
+        that the rate jumps up; otherwise the last rate holds.
+
+    Examples
+    --------
+    >>> PolynomialDecay(lr=1.0, decay_steps=4, end_lr=0.0)(np.array([0, 1, 4, 5]))
+    array([1.  , 0.75, 0.  , 0.  ])
+    >>> PolynomialDecay(1.0, 4, end_lr=0.0, cycle=True)(np.array([4, 5, 8]))
+    array([0.   , 0.375, 0.   ])
+    """
+
+    lr: Positive
+    decay_steps: Positive
+    end_lr: NonNegative = 1e-4
+    power: Positive = 1.0
+    cycle: bool = False
+
+    def rule(self, step: Any) -> Any:
+        if self.cycle:
+            periods = step / self.decay_steps
+            progress = periods / maximum(1, ceil(periods))  # in [0, 1], rounding included
+        else:
+            progress = minimum(step, self.decay_steps) / self.decay_steps
+        return (self.lr - self.end_lr) * (1 - progress) ** self.power + self.end_lr
+
+
+@dataclass(frozen=True, eq=False)
+class InverseTimeDecay(Schedule):
+    r"""Divide the rate by a straight line.
+
+    .. math:: \eta_t = \frac{\eta_0}{1 + k t/s}, \qquad
+        \text{or } \frac{\eta_0}{1 + k \lfloor t/s \rfloor} \text{ on a staircase.}
+
+    Parameters
+    ----------
+    lr : number, array or symbol
+        The first rate :math:`\eta_0` > 0.
+    decay_steps : number, array or symbol
+        The period :math:`s` > 0, in steps.
+    decay_rate : number, array or symbol
+        What a period adds to the denominator: :math:`k` > 0.
+    staircase : bool
+        Whether the rate falls only at whole periods.
+
+    Examples
+    --------
+    >>> InverseTimeDecay(lr=1.0, decay_steps=10, decay_rate=2.0)(np.array([0, 5, 10]))
+    array([1.        , 0.5       , 0.33333333])
+    >>> InverseTimeDecay(1.0, 10, 2.0, staircase=True)(9)
+    1.0
+    """
+
+    lr: Positive
+    decay_steps: Positive
+    decay_rate: Positive
+    staircase: bool = False
+
+    def rule(self, step: Any) -> Any:
+        return self.lr / (1 + self.decay_rate * _periods(step, self.decay_steps, self.staircase))
+
+
+@dataclass(frozen=True, eq=False)
+class CosineDecay(Schedule):
+    r"""Fall along half a period of a cosine: slowly, then fast, then slowly.
+
+    .. math:: \eta_t = \eta_0 \left[(1 - \alpha)\,\frac{1 + \cos(\pi u)}{2} + \alpha\right],
+        \qquad u = \frac{\min(t, T)}{T}.
+
+    Parameters
+    ----------
+    lr : number, array or symbol
+        The first rate :math:`\eta_0` > 0.
+    decay_steps : number, array or symbol
+        The horizon :math:`T` > 0, in steps; the last rate holds after it.
+    alpha : number, array or symbol
+        The last rate as a fraction of `lr`, in [0, 1].
+
+    Notes
+    -----
+    This is the formula of :cite:t:`loshchilov2017` for one period, without its restarts.
+
+    Examples
+    --------
+    >>> schedule = CosineDecay(lr=1.0, decay_steps=10, alpha=0.5)
+    >>> [round(schedule(t), 12) for t in (0, 5, 10, 11)]
+    [1.0, 0.75, 0.5, 0.5]
+    >>> import sympy
+    >>> t, T, eta = sympy.symbols("t T eta", positive=True)
+    >>> CosineDecay(lr=eta, decay_steps=T)(t)
+    eta*(cos(pi*Min(T, t)/T)/2 + 1/2)
+    """
+
+    lr: Positive
+    decay_steps: Positive
+    alpha: Fraction = 0.0
+
+    def rule(self, step: Any) -> Any:
+        progress = minimum(step, self.decay_steps) / self.decay_steps
+        cosine = (1 + cospi(progress)) / 2  # from 1 to 0
+        return self.lr * ((1 - self.alpha) * cosine + self.alpha)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearCosineDecay(Schedule):
+    r"""A straight line multiplied by a cosine, above a floor.
+
+    .. math:: \eta_t = \eta_0 \left[(\alpha + 1 - u)\,\frac{1 + \cos(2\pi n u)}{2} + \beta\right],
+        \qquad u = \frac{\min(t, T)}{T}.
+
+    Parameters
+    ----------
+    lr : number, array or symbol
+        The scale :math:`\eta_0` > 0. The first rate is :math:`\eta_0(1 + \alpha + \beta)`, above it.
+    decay_steps : number, array or symbol
+        The horizon :math:`T` > 0, in steps; the last rate holds after it.
+    num_periods : number, array or symbol
+        The periods :math:`n` > 0 of the cosine within the horizon.
+    alpha : number, array or symbol
+        What is added to the line: :math:`\alpha` >= 0.
+    beta : number, array or symbol
+        What is added to the product: :math:`\beta` >= 0, a floor as a fraction of `lr`.
+
+    Notes
+    -----
+    Introduced with the optimizer search of :cite:t:`bello2017`.
+
+    Examples
+    --------
+    >>> schedule = LinearCosineDecay(lr=1.0, decay_steps=10)
+    >>> [round(schedule(t), 12) for t in (0, 5, 10, 11)]
+    [1.001, 0.251, 0.001, 0.001]
+    """
+
+    lr: Positive
+    decay_steps: Positive
+    num_periods: Positive = 0.5
+    alpha: NonNegative = 0.0
+    beta: NonNegative = 0.001
+
+    def rule(self, step: Any) -> Any:
+        line, cosine = _line_and_cosine(step, self.decay_steps, self.num_periods)
+        return self.lr * ((self.alpha + line) * cosine + self.beta)
+
+
+@dataclass(frozen=True, eq=False)
+class NoisyLinearCosineDecay(Schedule):
+    r"""Linear cosine decay with noise on the line, of a variance that falls with the step.
+
+    .. math:: \eta_t = \eta_0 \left[(\alpha + 1 - u + \sigma_t z_t)\,
+        \frac{1 + \cos(2\pi n u)}{2} + \beta\right],
+        \qquad \sigma_t^2 = \frac{v}{(1 + \min(t, T))^{c}}, \qquad z_t \sim \mathcal N(0, 1).
+
+    Parameters
+    ----------
+    lr : number, array or symbol
+        The scale :math:`\eta_0` > 0.
+    decay_steps : number, array or symbol
+        The horizon :math:`T` > 0, in steps.
+    initial_variance : number, array or symbol
+        The variance :math:`v` >= 0 of the noise at step 0.
+    variance_decay : number, array or symbol
+        The exponent :math:`c` >= 0 with which the variance falls.
+    num_periods, alpha, beta : number, array or symbol
+        As for :class:`LinearCosineDecay`.
+    seed : int
+        Chooses the noise, which depends on `seed` and `step` alone.
+
+    Notes
+    -----
+    The noise can make a rate negative. With symbols :math:`z_t` is the real symbol ``z``.
+
+    Examples
+    --------
+    >>> schedule = NoisyLinearCosineDecay(lr=1.0, decay_steps=10, seed=1)
+    >>> bool(schedule(3) == schedule(np.arange(10))[3])
+    True
+    """
+
+    lr: Positive
+    decay_steps: Positive
+    initial_variance: NonNegative = 1.0
+    variance_decay: NonNegative = 0.55
+    num_periods: Positive = 0.5
+    alpha: NonNegative = 0.0
+    beta: NonNegative = 0.001
+    seed: Count = 0
+
+    def rule(self, step: Any) -> Any:
+        line, cosine = _line_and_cosine(step, self.decay_steps, self.num_periods)
+        variance = self.initial_variance / power(
+            1 + minimum(step, self.decay_steps), self.variance_decay
+        )
+        noise = sqrt(variance) * standard_normal(self.seed, step)
+        return self.lr * ((self.alpha + line + noise) * cosine + self.beta)
+
+
+def _line_and_cosine(step: Any, decay_steps: Any, num_periods: Any) -> tuple[Any, Any]:
+    """The two factors of the linear cosine schedules, each in [0, 1] and 1 at step 0."""
+    progress = minimum(step, decay_steps) / decay_steps
+    return 1 - progress, (1 + cospi(2 * num_periods * progress)) / 2

@@ -1,0 +1,234 @@
+"""Checks that say what is wrong: for exercises, for claims in prose, and for the package's own tests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from lrbook.elementary import is_symbolic
+from lrbook.optimizers import Optimizer
+from lrbook.schedules import Schedule
+
+ScheduleLike = Callable[[Any], Any]
+
+
+def assert_same_schedule(
+    mine: ScheduleLike,
+    theirs: ScheduleLike,
+    steps: Iterable[int] | None = None,
+    *,
+    rtol: float = 1e-9,
+) -> None:
+    """Raise an `AssertionError` that says where two schedules first differ, and what that suggests.
+
+    Parameters
+    ----------
+    mine : function of a step
+        The schedule in question.
+    theirs : function of a step
+        The schedule it should equal.
+    steps : iterable of int, optional
+        Where to compare. The default covers both sides of every edge of `theirs` and twice its
+        horizon.
+    rtol : float
+        The difference that is allowed, relative to the larger of the rate and a thousandth of the
+        largest one.
+
+    Examples
+    --------
+    >>> from lrbook import PiecewiseConstant
+    >>> right = PiecewiseConstant([10], [1.0, 0.1])
+    >>> assert_same_schedule(lambda t: 1.0 if t <= 10 else 0.1, right)
+    Traceback (most recent call last):
+    AssertionError: the schedules first differ at step 10: yours gives 1.0, the other 0.1. They differ \
+only where the rate jumps: compare < with <=, a boundary belongs to the new value
+    """
+    at = np.array(sorted(set(_telling_steps(theirs) if steps is None else steps)))
+    ours, right = _values(mine, at, "yours"), _values(theirs, at, "the other")
+    scale = np.maximum(np.abs(right), 1e-3 * np.abs(right).max())
+    same = np.abs(ours - right) <= rtol * scale
+    if same.all():
+        return
+    first = int(np.argmin(same))
+    message = (
+        f"the schedules first differ at step {at[first]}: "
+        f"yours gives {ours[first]}, the other {right[first]}"
+    )
+    meaning = _meaning(mine, theirs, at, ours, right, same, rtol)
+    raise AssertionError(f"{message}. {meaning}" if meaning else message)
+
+
+def _telling_steps(schedule: Any) -> list[int]:
+    """The steps at which schedules like `schedule` tend to differ: its edges, and a sweep past them."""
+    edges = [*getattr(schedule, "boundaries", ()), getattr(schedule, "decay_steps", 100)]
+    around = [int(edge) + shift for edge in edges for shift in (-1, 0, 1, 2)]
+    sweep = np.linspace(0, 2 * max(edges) + 2, 500).astype(int)
+    return [0, 1, 2, *(step for step in around if step >= 0), *map(int, sweep)]
+
+
+def _values(schedule: ScheduleLike, steps: np.ndarray, name: str) -> np.ndarray:
+    """The rates at `steps`, asked for one by one."""
+    values = [schedule(int(step)) for step in steps]
+    try:
+        return np.array(values, dtype=float)
+    except (TypeError, ValueError):
+        kinds = sorted({type(value).__name__ for value in values})
+        raise AssertionError(f"{name} must give a number at every step, got {kinds}") from None
+
+
+def _meaning(
+    mine: ScheduleLike,
+    theirs: ScheduleLike,
+    at: np.ndarray,
+    ours: np.ndarray,
+    right: np.ndarray,
+    same: np.ndarray,
+    rtol: float,
+) -> str:
+    """The usual mistake that makes such a difference, or nothing."""
+
+    def close(a: Any, b: Any) -> bool:
+        return np.allclose(a, b, rtol=max(rtol, 1e-9), atol=0)
+
+    wrong = at[~same]
+    before = _values(theirs, np.maximum(wrong - 1, 0), "the other")
+    if same.mean() > 0.9 and close(ours[~same], before) and not close(right[~same], before):
+        return (
+            "They differ only where the rate jumps: compare < with <=, "
+            "a boundary belongs to the new value"
+        )
+    if close(ours, _values(theirs, at + 1, "the other")):
+        return "Yours is one step early: the first update uses step 0"
+    if close(ours[1:], _values(theirs, np.maximum(at[1:] - 1, 0), "the other")):
+        return "Yours is one step late: the first update uses step 0"
+    if np.ptp(right[~same]) == 0 and same[at < wrong[0]].all() and (~same[at >= wrong[0]]).mean() > 0.9:
+        return "They agree until the other holds its last value: a clamp is missing"
+    ratio = ours[right != 0] / right[right != 0]
+    if ratio.size and close(ratio, ratio[0]):
+        return f"Yours is {ratio[0]:.6g} times the other at every step"
+    return ""
+
+
+def assert_same_optimizer(
+    mine: Any, theirs: Optimizer, steps: int = 20, *, seed: int = 0, rtol: float = 1e-9
+) -> None:
+    """Raise an `AssertionError` that says at which update two optimizers first differ.
+
+    Both are given the same start and the same random gradients.
+
+    Parameters
+    ----------
+    mine : Optimizer, or a function with the signature of its ``rule``
+        The optimizer in question.
+    theirs : Optimizer
+        The optimizer it should equal.
+    steps : int
+        The updates to compare.
+    seed : int
+        Of the start and the gradients.
+    rtol : float
+        The difference that is allowed, relative to the largest step.
+
+    Examples
+    --------
+    >>> from lrbook import SGD
+    >>> assert_same_optimizer(lambda theta, g, lr, t: (theta + lr * g,), SGD(lr=0.5))
+    Traceback (most recent call last):
+    AssertionError: the optimizers first differ at update 1: the step has the opposite sign
+    """
+    rng = np.random.default_rng(seed)
+    start = rng.standard_normal(5)
+    slots = tuple(np.zeros(5) for _ in theirs.slot_names)
+    state, other = (start, *slots), (start, *slots)
+    rule = mine.rule if isinstance(mine, Optimizer) else mine
+    for t in range(1, steps + 1):
+        g = rng.standard_normal(5)
+        before = other[0]
+        state = tuple(rule(state[0], g, theirs.rate(t - 1), t, *state[1:]))
+        other = theirs.rule(other[0], g, theirs.rate(t - 1), t, *other[1:])
+        step, right = state[0] - before, other[0] - before
+        if not np.abs(step - right).max() <= rtol * np.abs(right).max():
+            meaning = f"the parameters are off by up to {np.abs(step - right).max():.3g}"
+            if np.allclose(step, -right):
+                meaning = "the step has the opposite sign"
+            raise AssertionError(f"the optimizers first differ at update {t}: {meaning}")
+
+
+def check(answer: Any, right: Any, hint: str = "", *, rtol: float = 1e-6) -> None:
+    """Check a reader's answer to an exercise: say so if it is right, raise if it is not.
+
+    Parameters
+    ----------
+    answer : number, array, SymPy expression, schedule, optimizer, or ``...``
+        The reader's answer; ``...`` means that there is none yet.
+    right : of the same kind
+        What it should equal.
+    hint : str
+        What to say to a wrong number. The right one is never said.
+    rtol : float
+        The difference that is allowed, relative to the right value.
+
+    Examples
+    --------
+    >>> check(..., 2 / 3)
+    No answer yet: put yours in place of the dots.
+    >>> check(0.667, 2 / 3, rtol=1e-3)
+    Right.
+    >>> check(1.5, 2 / 3, hint="Which of the two is the larger?")
+    Traceback (most recent call last):
+    AssertionError: 1.5 is not it. Which of the two is the larger?
+    """
+    if answer is ...:
+        print("No answer yet: put yours in place of the dots.")
+        return
+    if isinstance(right, Schedule):
+        assert_same_schedule(answer, right, rtol=rtol)
+    elif isinstance(right, Optimizer):
+        assert_same_optimizer(answer, right, rtol=rtol)
+    elif is_symbolic(right):
+        sympy = sys.modules["sympy"]
+        if sympy.simplify(sympy.sympify(answer) - right) != 0:
+            raise AssertionError(f"{answer} is not it. {hint}".rstrip())
+    elif np.shape(answer) != np.shape(right) or not np.allclose(answer, right, rtol=rtol, atol=0):
+        raise AssertionError(f"{answer} is not it. {hint}".rstrip())
+    print("Right.")
+
+
+def claim(name: str, value: Any, low: float, high: float, form: str = "{:.3g}") -> None:
+    """Hold a number that the prose states: it must lie in [low, high], and the page prints it.
+
+    In a notebook the formatted value is stored under `name`, where the text picks it up; elsewhere only
+    the check is made.
+
+    Parameters
+    ----------
+    name : str
+        What the number is called.
+    value : number
+        What was computed.
+    low, high : number
+        The band in which what the prose says of it is true.
+    form : str
+        How the page prints it.
+
+    Examples
+    --------
+    >>> claim("stability limit", 2 / 3.0, 0.66, 0.67)
+    >>> claim("stability limit", 2 / 2.0, 0.66, 0.67)
+    Traceback (most recent call last):
+    AssertionError: stability limit must be in [0.66, 0.67], got 1.0
+    """
+    if not low <= value <= high:
+        raise AssertionError(f"{name} must be in [{low}, {high}], got {value}")
+    if "ipykernel" in sys.modules:
+        from IPython.display import display
+
+        hidden = "application/papermill.record/"
+        display(
+            {hidden + "text/plain": form.format(value)},
+            raw=True,
+            metadata={"scrapbook": {"name": name, "mime_prefix": hidden}},
+        )

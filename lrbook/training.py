@@ -1,0 +1,93 @@
+"""Runs: a problem, a start, an optimizer, and a record of everything that happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrbook.hyperparameters import COUNT, as_value, require
+from lrbook.optimizers import Optimizer, named
+from lrbook.problems import Problem
+
+
+@dataclass(frozen=True)
+class Run:
+    """The record of a run of T updates.
+
+    Attributes
+    ----------
+    theta : array of shape (T + 1, ...), or a mapping of names to such arrays
+        The parameters before the first update and after each.
+    loss : array of shape (T + 1, ...)
+        The loss at each of them.
+    lr : array of shape (T, ...)
+        The learning rate that each update really used.
+    diverged : bool
+        Whether the run ended early, because a gradient was not finite any more.
+    """
+
+    theta: Any
+    loss: np.ndarray
+    lr: np.ndarray
+    diverged: bool = False
+
+
+def descend(
+    problem: Problem, theta0: Any, optimizer: Optimizer, steps: int, *, seed: int = 0
+) -> Run:
+    """Minimize `problem` from `theta0` by `steps` updates of `optimizer`, and record the run.
+
+    Parameters
+    ----------
+    problem : Problem
+        Gives the loss and the gradient.
+    theta0 : array, number, or mapping of names to arrays
+        The start, which is copied. Whole numbers become float64.
+    optimizer : Optimizer
+        Makes the updates.
+    steps : int
+        How many; >= 0.
+    seed : int
+        Of the generator that noisy gradients are drawn with.
+
+    Returns
+    -------
+    Run
+        Shorter than `steps` if a gradient stopped being finite: the run is recorded until there.
+
+    Examples
+    --------
+    >>> from lrbook import SGD, Quadratic
+    >>> run = descend(Quadratic([3.0]), np.array([4.0]), SGD(lr=0.5), steps=2)
+    >>> run.theta[:, 0], run.loss, run.lr
+    (array([ 4., -2.,  1.]), array([24. ,  6. ,  1.5]), array([0.5, 0.5]))
+    """
+    require("steps", as_value("steps", steps), COUNT)
+    rng = np.random.default_rng(seed)
+    theta = _copied(theta0)
+    state = optimizer.init(theta)
+    thetas, losses, rates, diverged = [_copied(theta)], [problem.loss(theta)], [], False
+    for _ in range(int(steps)):
+        gradient = problem.gradient(optimizer.gradient_point(theta, state), rng)
+        if not all(np.isfinite(g).all() for g in named(gradient).values()):
+            diverged = True
+            break
+        rates.append(optimizer.step(theta, gradient, state))
+        thetas.append(_copied(theta))
+        losses.append(problem.loss(theta))
+    if isinstance(theta, Mapping):
+        record = {name: np.stack([theta[name] for theta in thetas]) for name in theta}
+    else:
+        record = np.stack(thetas)
+    return Run(record, np.array(losses), np.array(rates), diverged)
+
+
+def _copied(theta: Any) -> Any:
+    """A copy of the parameters, in floating point."""
+    if isinstance(theta, Mapping):
+        return {name: _copied(array) for name, array in theta.items()}
+    array = np.array(theta)
+    return array.astype(np.float64) if array.dtype.kind in "iu" else array
