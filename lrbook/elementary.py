@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import sys
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,9 +53,14 @@ def library(*arguments: Any) -> Any:
 def _pow(x: float, y: float) -> float:
     """`x ** y`, infinite where it overflows, as arrays have it."""
     try:
-        return float(x**y)
+        return float(float(x) ** y)
     except OverflowError:
         return math.inf
+
+
+def _whole(rounded: Any, x: float) -> Any:
+    """`rounded(x)`, or `x` itself if it is infinite, as arrays have it."""
+    return rounded(x) if math.isfinite(x) else x
 
 
 def _exp(x: float) -> float:
@@ -72,8 +78,8 @@ _NUMBERS = SimpleNamespace(
     log=math.log,
     sqrt=math.sqrt,
     pow=_pow,
-    floor=math.floor,
-    ceil=math.ceil,
+    floor=partial(_whole, math.floor),
+    ceil=partial(_whole, math.ceil),
     sign=lambda x: (x > 0) - (x < 0),
     minimum=min,
     maximum=max,
@@ -165,6 +171,6 @@ def maximum(x: Any, y: Any) -> Any:
 
 def where(condition: Any, x: Any, y: Any) -> Any:
     """`x` where `condition` holds and `y` elsewhere."""
-    if isinstance(condition, bool):
-        return x if condition else y
+    if isinstance(condition, bool) and not (is_array(x) or is_array(y)):
+        return x if condition else y  # with arrays the shape must not depend on the condition
     return library(condition, x, y).where(condition, x, y)

@@ -49,10 +49,17 @@ PositiveOrSchedule = Annotated[Any, POSITIVE, "schedule"]
 
 def as_value(name: str, value: Any) -> Any:
     """`value` as a Python number, a real array or a SymPy object; a `TypeError` for anything else."""
-    if type(value) in NUMBERS or is_symbolic(value):
+    if type(value) in NUMBERS:
+        return value
+    if is_symbolic(value):
+        if getattr(value, "is_extended_real", None) is False or not hasattr(value, "is_number"):
+            raise TypeError(f"{name} must be real, got {value}")
         return value
     if isinstance(value, (list, tuple)):
-        value = np.asarray(value)
+        try:
+            value = np.asarray(value)
+        except ValueError:
+            raise TypeError(f"{name} must be rows of equal length, got {value!r}") from None
     if is_array(value):
         if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind not in "iuf":
             raise TypeError(f"{name} must be real numbers, got dtype {value.dtype}")
@@ -60,6 +67,20 @@ def as_value(name: str, value: Any) -> Any:
     if isinstance(value, Real) and not isinstance(value, bool):
         return float(value)
     raise TypeError(f"{name} must be a number, an array or a SymPy expression, got {value!r}")
+
+
+def as_count(name: str, value: Any) -> int:
+    """`value` as an int: a whole number >= 0, neither an array nor a symbol."""
+    value = unboxed(as_value(name, value))
+    if is_array(value) or (is_symbolic(value) and not value.is_number):
+        raise TypeError(f"{name} must be one whole number, got {value!r}")
+    require(name, value, COUNT)
+    return int(value)
+
+
+def unboxed(value: Any) -> Any:
+    """A NumPy scalar or 0-d array as a Python number, anything else as it is."""
+    return value.item() if is_array(value) and value.ndim == 0 else value
 
 
 def require(name: str, value: Any, rule: Rule) -> None:
@@ -78,10 +99,9 @@ def require(name: str, value: Any, rule: Rule) -> None:
         if rule.holds(value) == False:  # noqa: E712 - a relation that is undecided is no breach
             raise ValueError(f"{name} must be {rule.words}, got {value}")
         return
-    for words, good in (
-        (f"finite and {rule.words}", np.isfinite(value) if is_array(value) else _finite(value)),
-        (rule.words, rule.holds(value)),
-    ):
+    finite = np.isfinite if is_array(value) else _finite
+    for words, holds in ((f"finite and {rule.words}", finite), (rule.words, rule.holds)):
+        good = holds(value)
         if not np.all(good):
             breach = np.asarray(value)[~np.asarray(good)].flat[0] if is_array(value) else value
             got = breach.item() if isinstance(breach, np.generic) else breach
@@ -111,33 +131,35 @@ def exact(value: Any) -> Any:
 
 
 @cache
-def _rules(cls: type) -> dict[str, tuple[Any, ...]]:
+def _rules(cls: Any) -> dict[str, tuple[Any, ...]]:
     """The annotation of each field of `cls`: its type, then what `Annotated` says of it."""
     hints = get_type_hints(cls, include_extras=True)
-    return {f.name: (get_args(hints[f.name]) or (hints[f.name],)) for f in fields(cls)}  # type: ignore[arg-type]
+    return {f.name: (get_args(hints[f.name]) or (hints[f.name],)) for f in fields(cls)}
 
 
 class Hyperparameters:
     """Base of the frozen dataclasses: fields are checked once, when the object is made."""
 
     def __post_init__(self) -> None:
-        for name, (kind, *rules) in _rules(type(self)).items():
+        for name, (kind, *rules) in _rules(type(self)).items():  # type: ignore[arg-type]
             value = getattr(self, name)
             if kind is bool:
                 if not isinstance(value, (bool, np.bool_)):
                     raise TypeError(f"{name} must be True or False, got {value!r}")
+                value = bool(value)
+            elif COUNT in rules:
+                value = as_count(name, value)
             elif rules and not ("schedule" in rules and callable(value)):
                 value = as_value(name, value)
                 require(name, value, rules[0])
-                if is_array(value) and value.ndim == 0:
-                    value = value.item()  # a Python number keeps float32 steps in float32
-                object.__setattr__(self, name, value)
+                value = kept(value)
+            object.__setattr__(self, name, value)
 
     def __eq__(self, other: object) -> bool:
         """Equal if of one class with equal fields; arrays are compared element by element."""
         if type(self) is not type(other):
             return NotImplemented
-        return all(np.array_equal(mine, theirs) for mine, theirs in zip(self, other, strict=True))
+        return _equal(tuple(self), tuple(other))
 
     def __hash__(self) -> int:
         return hash((type(self), *self))
@@ -161,6 +183,27 @@ class Hyperparameters:
         """The same object with every number turned into the exact fraction it stands for."""
         changes = {f.name: exact(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
         return replace(self, **changes)  # type: ignore[type-var]
+
+
+def kept(value: Any) -> Any:
+    """What a frozen object keeps of a checked `value`: a number, or a read-only copy of an array.
+
+    A Python number in place of a NumPy scalar keeps float32 steps in float32.
+    """
+    value = unboxed(value)
+    if isinstance(value, np.ndarray):
+        value = value.copy()
+        value.flags.writeable = False
+    return value
+
+
+def _equal(mine: Any, theirs: Any) -> bool:
+    """Whether two fields are equal: tuples and arrays element by element."""
+    if isinstance(mine, tuple) and isinstance(theirs, tuple):
+        return len(mine) == len(theirs) and all(map(_equal, mine, theirs))
+    if is_array(mine) or is_array(theirs):
+        return np.array_equal(mine, theirs)
+    return bool(mine == theirs)
 
 
 def _flat(values: Any) -> Any:

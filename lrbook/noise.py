@@ -52,14 +52,17 @@ def standard_normal(seed: int, step: Any) -> Any:
     u = ((x >> 32) + 0.5) / 2**32  # in (0, 1), so that its logarithm is finite
     v = (x & 0xFFFFFFFF) / 2**32  # in [0, 1)
     z = lib.sqrt(-2 * lib.log(u)) * lib.cos(2 * lib.pi * v)
-    return z.astype(step.dtype) if is_array(step) else z
+    return z.reshape(step.shape).astype(step.dtype) if is_array(step) else z
 
 
 def _bits(step: Any) -> Any:
-    """The 64 bits of `step` as a double, as an unsigned integer or an array of them."""
+    """The 64 bits of `step` as a double, as an unsigned integer or an array of them.
+
+    Zero is added because -0.0 equals 0.0 and has other bits.
+    """
     if is_array(step):
-        return np.asarray(step, dtype=np.float64).view(np.uint64)
-    return _AS_BITS(_AS_BYTES(step))[0]
+        return (np.atleast_1d(step).astype(np.float64) + 0.0).view(np.uint64)
+    return _AS_BITS(_AS_BYTES(step + 0.0))[0]
 
 
 @cache

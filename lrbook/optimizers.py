@@ -48,8 +48,7 @@ class Optimizer(Hyperparameters):
     def init(self, theta: Parameters) -> State:
         """The state before the first update of `theta`: every slot zero."""
         slots = {
-            name: tuple(np.zeros_like(array) for _ in self.slot_names)
-            for name, array in named(theta).items()
+            name: tuple(np.zeros_like(array) for _ in self.slot_names) for name, array in named(theta).items()
         }
         return State(0, slots)
 
@@ -88,8 +87,10 @@ class Optimizer(Hyperparameters):
         for name, array in theta.items():
             _check_parameter(name, array)
             _check_gradient(name, array, g[name])
+            _check_slots(name, array, state.slots[name], len(self.slot_names))
         lr = self.rate(state.t)
-        with np.errstate(all="ignore"):  # an overflow shows in the next gradient, and is refused there
+        _check_rate(lr, theta, state.t)
+        with np.errstate(all="ignore"):  # an overflow is refused in the next gradient
             for name, array in theta.items():
                 self._update(lr, state.t + 1, array, g[name], state.slots[name])
         state.t += 1
@@ -106,9 +107,7 @@ class Optimizer(Hyperparameters):
             blocks = [arrays]
         else:
             flat = [a.reshape(-1) for a in arrays]
-            blocks = [
-                tuple(a[i : i + size] for a in flat) for i in range(0, theta.size, size)
-            ]
+            blocks = [tuple(a[i : i + size] for a in flat) for i in range(0, theta.size, size)]
         for old_theta, old_g, *old_slots in blocks:
             new = self.rule(old_theta, old_g, lr, t, *old_slots)
             for old, value in zip((old_theta, *old_slots), new, strict=True):
@@ -121,7 +120,29 @@ def named(arrays: Parameters, name: str = "theta") -> dict[str, Any]:
         return dict(arrays)
     if isinstance(arrays, np.ndarray):
         return {"theta": arrays}
+    if isinstance(arrays, np.generic) and name == "gradient":
+        return {"theta": np.asarray(arrays)}  # arithmetic makes scalars of 0-d arrays
     raise TypeError(f"{name} must be an array or a mapping of names to arrays, got {arrays!r}")
+
+
+def _check_slots(name: str, array: np.ndarray, slots: Any, count: int) -> None:
+    """Refuse a state that was made for other parameters or by another optimizer."""
+    shapes = [np.shape(slot) for slot in slots]
+    if shapes != [array.shape] * count:
+        raise ValueError(f"the state of {name} must be {count} arrays of shape {array.shape}, got {shapes}")
+
+
+def _check_rate(lr: Any, theta: dict[str, np.ndarray], step: int) -> None:
+    """Refuse a rate that is not finite, or an array of rates that does not fit the parameters."""
+    if not np.all(np.isfinite(lr)):
+        raise ValueError(f"lr must be finite, got {lr} at step {step}")
+    for name, array in theta.items():
+        shape = np.shape(lr)
+        fits = len(shape) <= array.ndim and all(
+            n in (1, m) for n, m in zip(shape[::-1], array.shape[::-1], strict=False)
+        )
+        if not fits:
+            raise ValueError(f"lr must broadcast to the shape {array.shape} of {name}, got shape {shape}")
 
 
 def _check_parameter(name: str, array: Any) -> None:
@@ -139,9 +160,7 @@ def _check_gradient(name: str, array: np.ndarray, gradient: Any) -> None:
         kind = getattr(gradient, "dtype", type(gradient).__name__)
         raise TypeError(f"the gradient of {name} must be an array of real numbers, got {kind}")
     if gradient.shape != array.shape:
-        raise ValueError(
-            f"the gradient of {name} must have its shape {array.shape}, got {gradient.shape}"
-        )
+        raise ValueError(f"the gradient of {name} must have its shape {array.shape}, got {gradient.shape}")
     with np.errstate(all="ignore"):  # a sum is finite only if no term is NaN or infinite
         suspect = not np.isfinite(gradient.sum())
     if suspect and not np.isfinite(gradient).all():

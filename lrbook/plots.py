@@ -23,9 +23,10 @@ def use_style() -> None:
     """
     plt.style.use(str(resources.files("lrbook").joinpath("lrbook.mplstyle")))
     if "ipykernel" in sys.modules:
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
+        from matplotlib_inline import backend_inline
 
-        set_matplotlib_formats("svg", metadata={"Date": None})  # no date: the same bytes every time
+        inline: Any = backend_inline
+        inline.set_matplotlib_formats("svg", metadata={"Date": None})  # no date: the same bytes every time
 
 
 def label_lines(ax: Any, pad: float = 4.0) -> None:

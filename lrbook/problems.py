@@ -64,11 +64,20 @@ class Quadratic(Hyperparameters):
         exact = self.eigenvalues * theta
         return exact if rng is None else exact + self.noise * rng.standard_normal(theta.shape)
 
-    def expected_square(self, theta0: Any, rates: Any) -> np.ndarray:
-        r"""The exact mean of :math:`\theta_i^2` before and after each update of a noisy run of SGD.
+    def expected_update(self, square: Any, rate: Any) -> Any:
+        r"""The mean square of :math:`\theta_i` after one update, from that before it.
 
         .. math:: \mathbb E\,\theta_{t+1}^2 = (1 - \eta_t\lambda)^2\, \mathbb E\,\theta_t^2
             + \eta_t^2 \sigma^2.
+
+        Numbers, arrays and symbols are all welcome.
+        """
+        return (1 - rate * self.eigenvalues) ** 2 * square + (rate * self.noise) ** 2
+
+    def expected_square(self, theta0: Any, rates: Any) -> np.ndarray:
+        r"""The exact mean of :math:`\theta_i^2` before and after each update of a noisy run of SGD.
+
+        It is :meth:`expected_update`, step by step; nothing is sampled.
 
         Parameters
         ----------
@@ -82,10 +91,11 @@ class Quadratic(Hyperparameters):
         array of shape (steps + 1, ..., d)
         """
         rates = np.asarray(rates, dtype=float)[..., np.newaxis]
-        square = np.empty((len(rates) + 1, *np.broadcast_shapes(rates.shape[1:], np.shape(theta0))))
+        shape = np.broadcast_shapes(rates.shape[1:], np.shape(theta0), np.shape(self.eigenvalues))
+        square = np.empty((len(rates) + 1, *shape))
         square[0] = np.square(theta0)
         for t, rate in enumerate(rates):
-            square[t + 1] = (1 - rate * self.eigenvalues) ** 2 * square[t] + (rate * self.noise) ** 2
+            square[t + 1] = self.expected_update(square[t], rate)
         return square
 
 
@@ -172,8 +182,13 @@ class Digits(Hyperparameters):
     batch_size: Count = 0
     held_out: Count = 450
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.held_out >= 1797:
+            raise ValueError(f"held_out must be < 1797, the number of images, got {self.held_out}")
+
     def start(self, seed: int = 0) -> dict[str, np.ndarray]:
-        """Where a run begins: the last layer zero, a hidden one drawn with variance 1 / 64."""
+        """Where a run begins: at zero, or with weights of variance 1 / inputs if there is a hidden layer."""
         theta = {"W": np.zeros((self.hidden or 64, 10)), "b": np.zeros(10)}
         if self.hidden:
             rng = np.random.default_rng(seed)
@@ -190,9 +205,7 @@ class Digits(Hyperparameters):
         images, labels = self._training()
         return _cross_entropy(_forward(theta, images)[1], labels)
 
-    def gradient(
-        self, theta: Any, rng: np.random.Generator | None = None
-    ) -> dict[str, np.ndarray]:
+    def gradient(self, theta: Any, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
         """The gradient of the mean cross-entropy, over a batch drawn with `rng` if there is one."""
         images, labels = self._training()
         if rng is not None and self.batch_size:
@@ -211,6 +224,8 @@ class Digits(Hyperparameters):
 
     def accuracy(self, theta: Any) -> Any:
         """The fraction of the held-out images whose digit gets the largest score."""
+        if not self.held_out:
+            raise ValueError("held_out must be > 0 to measure the accuracy, got 0")
         images, labels = load_digits()
         held_out = slice(len(labels) - self.held_out, None)
         scores = _forward(theta, images[held_out])[1]
@@ -228,17 +243,17 @@ def _forward(theta: Any, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return h, h @ theta["W"] + theta["b"][..., np.newaxis, :]
 
 
-def _softmax(scores: np.ndarray) -> np.ndarray:
+def _softmax(scores: np.ndarray) -> Any:
     """Probabilities from scores; the largest is subtracted so that no exponential overflows."""
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
-def _cross_entropy(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _cross_entropy(scores: np.ndarray, labels: np.ndarray) -> Any:
     """The mean of -ln p of the right label, computed from the scores so that it stays finite."""
     top = scores.max(axis=-1)
     log_total = top + np.log(np.exp(scores - top[..., np.newaxis]).sum(axis=-1))
-    right = np.take_along_axis(
-        scores, np.broadcast_to(labels, scores.shape[:-1])[..., np.newaxis], axis=-1
-    )[..., 0]
+    right = np.take_along_axis(scores, np.broadcast_to(labels, scores.shape[:-1])[..., np.newaxis], axis=-1)[
+        ..., 0
+    ]
     return (log_total - right).mean(axis=-1)

@@ -40,7 +40,9 @@ from lrbook.hyperparameters import (
     Positive,
     as_value,
     exact,
+    kept,
     require,
+    unboxed,
 )
 from lrbook.noise import standard_normal
 
@@ -78,6 +80,7 @@ class Schedule(Hyperparameters):
             return float(self.rule(step))
         step = as_value("step", step)
         if self._symbolic or is_symbolic(step):
+            step = unboxed(step)
             require("step", step, NON_NEGATIVE)
             return self._exact.rule(exact(step))
         if not is_array(step):
@@ -86,21 +89,21 @@ class Schedule(Hyperparameters):
         if step.size <= BLOCK or not self._plain:
             return self._on_array(step)
         flat = step.reshape(-1)
-        blocks = (self._on_array(flat[i : i + BLOCK]) for i in range(0, flat.size, BLOCK))
-        first = next(blocks)
-        rate = np.empty(flat.shape, first.dtype)
-        rate[:BLOCK] = first
-        for i, block in enumerate(blocks, start=1):
-            rate[i * BLOCK : (i + 1) * BLOCK] = block
+        rate = np.empty(flat.shape, self._on_array(flat[:1]).dtype)
+        for i in range(0, flat.size, BLOCK):
+            rate[i : i + BLOCK] = self._on_array(flat[i : i + BLOCK])
         return rate.reshape(step.shape)
 
     def _on_array(self, step: Any) -> Any:
-        """The rates at an array of steps, checked and with whole numbers made float64."""
-        if step.size and not (0 <= step.min() and step.max() < np.inf):
+        """The rates at a checked array of steps: whole numbers as float64, halves through float32."""
+        if step.size and not (step.min() >= 0 and step.max() < np.inf):
             require("step", step, NON_NEGATIVE)
-        if isinstance(step, (np.ndarray, np.generic)) and step.dtype.kind in "iu":
-            step = step.astype(np.float64)
-        return self.rule(step)
+        with np.errstate(over="ignore"):  # a growing rate overflows to infinity, as for numbers
+            if step.dtype.kind in "iu":
+                return self.rule(step.astype(np.float64))
+            if step.dtype == np.float16:
+                return self.rule(step.astype(np.float32)).astype(np.float16)
+            return self.rule(step)
 
     def rule(self, step: Any) -> Any:
         """The formula itself, without checks."""
@@ -153,14 +156,14 @@ class PiecewiseConstant(Schedule):
     values: Any
 
     def __post_init__(self) -> None:
-        for name, first, rule in (("boundaries", 1, POSITIVE), ("values", 0, NON_NEGATIVE)):
+        for name, rule in (("boundaries", POSITIVE), ("values", NON_NEGATIVE)):
             given = getattr(self, name)
-            if isinstance(given, (str, bytes)) or not hasattr(given, "__len__"):
+            if not isinstance(given, (list, tuple, range, np.ndarray)) or np.ndim(given) == 0:
                 raise TypeError(f"{name} must be a sequence of numbers, got {given!r}")
             checked = tuple(as_value(f"{name}[{i}]", x) for i, x in enumerate(given))
             for i, x in enumerate(checked):
                 require(f"{name}[{i}]", x, rule)
-            object.__setattr__(self, name, tuple(map(_unboxed, checked)))
+            object.__setattr__(self, name, tuple(map(kept, checked)))
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
                 "values must be one more than boundaries, "
@@ -177,11 +180,6 @@ class PiecewiseConstant(Schedule):
         for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
             rate = where(step >= boundary, value, rate)
         return rate
-
-
-def _unboxed(value: Any) -> Any:
-    """A 0-d array or NumPy scalar as a Python number, anything else as it is."""
-    return value.item() if is_array(value) and value.ndim == 0 else value
 
 
 def _filled(value: Any, step: Any) -> Any:
@@ -250,7 +248,7 @@ class NaturalExpDecay(Schedule):
 
     Notes
     -----
-    TensorFlow's docstring prints the formula without :math:`s`; its code divides by it.
+    TensorFlow's docstring once (in 1.4) printed the formula without :math:`s`; its code divided by it.
 
     Examples
     --------
@@ -477,9 +475,7 @@ class NoisyLinearCosineDecay(Schedule):
 
     def rule(self, step: Any) -> Any:
         line, cosine = _line_and_cosine(step, self.decay_steps, self.num_periods)
-        variance = self.initial_variance / power(
-            1 + minimum(step, self.decay_steps), self.variance_decay
-        )
+        variance = self.initial_variance / power(1 + minimum(step, self.decay_steps), self.variance_decay)
         noise = sqrt(variance) * standard_normal(self.seed, step)
         return self.lr * ((self.alpha + line + noise) * cosine + self.beta)
 

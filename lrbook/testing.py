@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,9 @@ def assert_same_schedule(
     AssertionError: the schedules first differ at step 10: yours gives 1.0, the other 0.1. They differ \
 only where the rate jumps: compare < with <=, a boundary belongs to the new value
     """
-    at = np.array(sorted(set(_telling_steps(theirs) if steps is None else steps)))
+    at = np.array(sorted({int(t) for t in (_telling_steps(theirs) if steps is None else steps)}))
+    if at.size == 0:
+        raise ValueError("steps must name at least one step, got none")
     ours, right = _values(mine, at, "yours"), _values(theirs, at, "the other")
     scale = np.maximum(np.abs(right), 1e-3 * np.abs(right).max())
     same = np.abs(ours - right) <= rtol * scale
@@ -54,8 +57,7 @@ only where the rate jumps: compare < with <=, a boundary belongs to the new valu
         return
     first = int(np.argmin(same))
     message = (
-        f"the schedules first differ at step {at[first]}: "
-        f"yours gives {ours[first]}, the other {right[first]}"
+        f"the schedules first differ at step {at[first]}: yours gives {ours[first]}, the other {right[first]}"
     )
     meaning = _meaning(mine, theirs, at, ours, right, same, rtol)
     raise AssertionError(f"{message}. {meaning}" if meaning else message)
@@ -64,19 +66,19 @@ only where the rate jumps: compare < with <=, a boundary belongs to the new valu
 def _telling_steps(schedule: Any) -> list[int]:
     """The steps at which schedules like `schedule` tend to differ: its edges, and a sweep past them."""
     edges = [*getattr(schedule, "boundaries", ()), getattr(schedule, "decay_steps", 100)]
+    edges = [float(np.max(edge)) for edge in edges]
     around = [int(edge) + shift for edge in edges for shift in (-1, 0, 1, 2)]
-    sweep = np.linspace(0, 2 * max(edges) + 2, 500).astype(int)
+    sweep = np.linspace(0, 2 * max(edges) + 2, 500)
     return [0, 1, 2, *(step for step in around if step >= 0), *map(int, sweep)]
 
 
 def _values(schedule: ScheduleLike, steps: np.ndarray, name: str) -> np.ndarray:
     """The rates at `steps`, asked for one by one."""
     values = [schedule(int(step)) for step in steps]
-    try:
-        return np.array(values, dtype=float)
-    except (TypeError, ValueError):
+    if not all(isinstance(value, Real) and not isinstance(value, bool) for value in values):
         kinds = sorted({type(value).__name__ for value in values})
-        raise AssertionError(f"{name} must give a number at every step, got {kinds}") from None
+        raise AssertionError(f"{name} must give a number at every step, got {kinds}")
+    return np.array(values, dtype=float)
 
 
 def _meaning(
@@ -96,15 +98,15 @@ def _meaning(
     wrong = at[~same]
     before = _values(theirs, np.maximum(wrong - 1, 0), "the other")
     if same.mean() > 0.9 and close(ours[~same], before) and not close(right[~same], before):
-        return (
-            "They differ only where the rate jumps: compare < with <=, "
-            "a boundary belongs to the new value"
-        )
+        return "They differ only where the rate jumps: compare < with <=, a boundary belongs to the new value"
+    if at.size < 3:
+        return ""  # too little to tell one mistake from another
     if close(ours, _values(theirs, at + 1, "the other")):
         return "Yours is one step early: the first update uses step 0"
     if close(ours[1:], _values(theirs, np.maximum(at[1:] - 1, 0), "the other")):
         return "Yours is one step late: the first update uses step 0"
-    if np.ptp(right[~same]) == 0 and same[at < wrong[0]].all() and (~same[at >= wrong[0]]).mean() > 0.9:
+    agree_first = same[at < wrong[0]].all() and (~same[at >= wrong[0]]).mean() > 0.9
+    if agree_first and np.ptp(right[~same]) == 0:
         return "They agree until the other holds its last value: a clamp is missing"
     ratio = ours[right != 0] / right[right != 0]
     if ratio.size and close(ratio, ratio[0]):
@@ -143,11 +145,11 @@ def assert_same_optimizer(
     start = rng.standard_normal(5)
     slots = tuple(np.zeros(5) for _ in theirs.slot_names)
     state, other = (start, *slots), (start, *slots)
-    rule = mine.rule if isinstance(mine, Optimizer) else mine
+    rule, rate = (mine.rule, mine.rate) if isinstance(mine, Optimizer) else (mine, theirs.rate)
     for t in range(1, steps + 1):
         g = rng.standard_normal(5)
         before = other[0]
-        state = tuple(rule(state[0], g, theirs.rate(t - 1), t, *state[1:]))
+        state = tuple(rule(state[0], g, rate(t - 1), t, *state[1:]))
         other = theirs.rule(other[0], g, theirs.rate(t - 1), t, *other[1:])
         step, right = state[0] - before, other[0] - before
         if not np.abs(step - right).max() <= rtol * np.abs(right).max():
@@ -184,17 +186,28 @@ def check(answer: Any, right: Any, hint: str = "", *, rtol: float = 1e-6) -> Non
     if answer is ...:
         print("No answer yet: put yours in place of the dots.")
         return
-    if isinstance(right, Schedule):
-        assert_same_schedule(answer, right, rtol=rtol)
-    elif isinstance(right, Optimizer):
-        assert_same_optimizer(answer, right, rtol=rtol)
-    elif is_symbolic(right):
-        sympy = sys.modules["sympy"]
-        if sympy.simplify(sympy.sympify(answer) - right) != 0:
-            raise AssertionError(f"{answer} is not it. {hint}".rstrip())
-    elif np.shape(answer) != np.shape(right) or not np.allclose(answer, right, rtol=rtol, atol=0):
+    if isinstance(right, (Schedule, Optimizer)):
+        if not callable(answer) and not isinstance(answer, Optimizer):
+            raise AssertionError(f"{answer!r} is not it: a {type(right).__name__} is asked for")
+        same: Any = assert_same_schedule if isinstance(right, Schedule) else assert_same_optimizer
+        same(answer, right, rtol=rtol)
+    elif not _same_value(answer, right, rtol):
         raise AssertionError(f"{answer} is not it. {hint}".rstrip())
     print("Right.")
+
+
+def _same_value(answer: Any, right: Any, rtol: float) -> bool:
+    """Whether a number, an array or an expression is right; one of another kind is not."""
+    try:
+        if is_symbolic(right):
+            sympy = sys.modules["sympy"]
+            answer = sympy.sympify(answer)
+            return bool(answer == right or sympy.simplify(answer - right) == 0)
+        if isinstance(answer, (bool, np.bool_)) != isinstance(right, (bool, np.bool_)):
+            return False
+        return np.shape(answer) == np.shape(right) and np.allclose(answer, right, rtol=rtol, atol=0)
+    except (TypeError, ValueError, SyntaxError):
+        return False
 
 
 def claim(name: str, value: Any, low: float, high: float, form: str = "{:.3g}") -> None:
@@ -221,13 +234,14 @@ def claim(name: str, value: Any, low: float, high: float, form: str = "{:.3g}") 
     Traceback (most recent call last):
     AssertionError: stability limit must be in [0.66, 0.67], got 1.0
     """
-    if not low <= value <= high:
+    if np.ndim(value) or not low <= value <= high:
         raise AssertionError(f"{name} must be in [{low}, {high}], got {value}")
     if "ipykernel" in sys.modules:
-        from IPython.display import display
+        from IPython import display
 
         hidden = "application/papermill.record/"
-        display(
+        show: Any = display.display
+        show(
             {hidden + "text/plain": form.format(value)},
             raw=True,
             metadata={"scrapbook": {"name": name, "mime_prefix": hidden}},

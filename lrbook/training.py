@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lrbook.hyperparameters import COUNT, as_value, require
+from lrbook.hyperparameters import as_count
 from lrbook.optimizers import Optimizer, named
 from lrbook.problems import Problem
 
@@ -35,9 +35,7 @@ class Run:
     diverged: bool = False
 
 
-def descend(
-    problem: Problem, theta0: Any, optimizer: Optimizer, steps: int, *, seed: int = 0
-) -> Run:
+def descend(problem: Problem, theta0: Any, optimizer: Optimizer, steps: int, *, seed: int = 0) -> Run:
     """Minimize `problem` from `theta0` by `steps` updates of `optimizer`, and record the run.
 
     Parameters
@@ -65,19 +63,20 @@ def descend(
     >>> run.theta[:, 0], run.loss, run.lr
     (array([ 4., -2.,  1.]), array([24. ,  6. ,  1.5]), array([0.5, 0.5]))
     """
-    require("steps", as_value("steps", steps), COUNT)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(as_count("seed", seed))
     theta = _copied(theta0)
     state = optimizer.init(theta)
     thetas, losses, rates, diverged = [_copied(theta)], [problem.loss(theta)], [], False
-    for _ in range(int(steps)):
-        gradient = problem.gradient(optimizer.gradient_point(theta, state), rng)
-        if not all(np.isfinite(g).all() for g in named(gradient).values()):
-            diverged = True
-            break
-        rates.append(optimizer.step(theta, gradient, state))
-        thetas.append(_copied(theta))
-        losses.append(problem.loss(theta))
+    with np.errstate(over="ignore", invalid="ignore"):  # a run that leaves is recorded as one
+        for _ in range(as_count("steps", steps)):
+            gradient = problem.gradient(optimizer.gradient_point(theta, state), rng)
+            if not all(np.isfinite(g).all() for g in named(gradient, "gradient").values()):
+                diverged = True
+                break
+            rates.append(optimizer.step(theta, gradient, state))
+            thetas.append(_copied(theta))
+            losses.append(problem.loss(theta))
+    record: Any
     if isinstance(theta, Mapping):
         record = {name: np.stack([theta[name] for theta in thetas]) for name in theta}
     else:

@@ -1,0 +1,21 @@
+"""What the tests share: how generated examples are drawn, and a JavaScript engine."""
+
+import pytest
+from hypothesis import settings
+
+# derandomize: the same examples in every run, so that a failure is never luck; no deadline: the
+# machine is shared. `hypothesis` finds new examples with --hypothesis-profile=default.
+settings.register_profile(
+    "lrbook", deadline=None, derandomize=True, max_examples=50, database=None
+)
+settings.load_profile("lrbook")
+
+
+@pytest.fixture(scope="session")
+def javascript():
+    """Evaluate a JavaScript expression in V8, the engine of a reader's browser."""
+    from py_mini_racer import MiniRacer
+
+    engine = MiniRacer()
+    yield engine.eval
+    engine.close()

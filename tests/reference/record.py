@@ -1,0 +1,382 @@
+"""Record what real libraries compute, so that the tests can compare lrbook with it.
+
+    python tests/reference/record.py tensorflow    # or keras, torch, optax
+
+runs one library and writes `tests/reference/tensorflow.json`, which is committed. The tests only
+read the recordings, so nothing below is needed to run them. To record again, use Python 3.11 in a
+virtual environment of its own:
+
+    pip install tensorflow-cpu==2.21.0 keras==3.15.1 torch==2.13.0 optax==0.2.8 jax==0.10.2
+
+A file holds three lists. Each entry gives the library's own `call`, which is the very text that was
+evaluated, beside the lrbook class and the `kwargs` that mean the same.
+
+records       `values` of a schedule at `steps`
+trajectories  the parameters `theta` before and after each update on a small quadratic
+samples       mean, standard deviation and share below 0 of `n` draws of a noisy schedule at `steps`
+
+Values are computed in 64 bits wherever the library has a way to; `dtype` says where it has none.
+`differs_at` lists the steps at which the library's convention is another one, and `note` says
+which. Both are stated here by hand: no formula is written a second time.
+"""
+
+import argparse
+import json
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+
+# What to evaluate: lrbook's keyword arguments. What is left out is recorded at its default.
+
+PIECEWISE = [
+    {"boundaries": [10], "values": [1.0, 0.1]},
+    {"boundaries": [10, 20], "values": [1.0, 0.5, 0.1]},
+    {"boundaries": [30, 60, 90], "values": [0.1, 0.05, 0.025, 0.0125]},
+]
+EXPONENTIAL = [
+    {"lr": 0.1, "decay_steps": 10, "decay_rate": 0.5},
+    {"lr": 0.1, "decay_steps": 10, "decay_rate": 0.5, "staircase": True},
+    {"lr": 0.1, "decay_steps": 100, "decay_rate": 0.96},
+    {"lr": 0.1, "decay_steps": 100, "decay_rate": 0.96, "staircase": True},
+]
+POLYNOMIAL = [
+    {"lr": 0.1, "decay_steps": 10},
+    {"lr": 0.1, "decay_steps": 10, "cycle": True},
+    {"lr": 0.1, "decay_steps": 10, "end_lr": 0.01, "power": 0.9},
+    {"lr": 0.1, "decay_steps": 10, "end_lr": 0.01, "power": 2.0, "cycle": True},
+    {"lr": 0.1, "decay_steps": 100, "end_lr": 0.0, "power": 2.0},
+    {"lr": 0.1, "decay_steps": 100, "end_lr": 0.0, "power": 0.9, "cycle": True},
+]
+COSINE = [
+    {"lr": 0.1, "decay_steps": 10},
+    {"lr": 0.1, "decay_steps": 10, "alpha": 0.1},
+    {"lr": 0.1, "decay_steps": 100},
+    {"lr": 0.1, "decay_steps": 100, "alpha": 0.1},
+]
+LINEAR_COSINE = [
+    {"lr": 0.1, "decay_steps": 10},
+    {"lr": 0.1, "decay_steps": 10, "alpha": 0.1, "beta": 0.01},
+    {"lr": 0.1, "decay_steps": 100, "num_periods": 1.0},
+    {"lr": 0.1, "decay_steps": 100, "num_periods": 2.5, "alpha": 0.1, "beta": 0.0},
+]
+NOISY = [
+    {"lr": 0.1, "decay_steps": 10},
+    {"lr": 0.1, "decay_steps": 10, "initial_variance": 0.25, "variance_decay": 1.0,
+     "num_periods": 1.0, "alpha": 0.1, "beta": 0.01},
+]  # fmt: skip
+
+CURVATURE, START, UPDATES = [1.0, 4.0], [1.0, -2.0], 20  # the gradient is CURVATURE * theta
+FALLING = {"lr": 0.1, "decay_steps": 10, "decay_rate": 0.5}
+SGD = [{"lr": 0.1}, {"lr": {"schedule": "ExponentialDecay", "kwargs": FALLING}}]
+
+DRAWS = 100_000  # for each step of a sample
+
+KEEPS = "the old value still holds at the boundary itself: the test is step <= boundary"
+RISES = "not held after T_max: the cosine goes on, and is back at lr at 2 T_max"
+
+
+def edges(kwargs):
+    """The first steps, both sides of each place where a schedule changes, and far beyond."""
+    horizon = kwargs.get("decay_steps")
+    marks = kwargs.get("boundaries") or [horizon, 2 * horizon, 3 * horizon]
+    near = {mark + side for mark in marks for side in (-1, 0, 1)}
+    return sorted({0, 1, marks[0] // 2, 10 * marks[-1]} | near)
+
+
+def arguments(kwargs, wrap="{}", **names):
+    """`kwargs` as the text of an argument list, with another library's names."""
+
+    def text(value):
+        if isinstance(value, list):
+            return "[" + ", ".join(map(text, value)) + "]"
+        return wrap.format(value) if isinstance(value, float) else repr(value)
+
+    return ", ".join(f"{names.get(name, name)}={text(value)}" for name, value in kwargs.items())
+
+
+def label(name, kwargs):
+    """A name for an entry, such as `cosine_decay lr=0.1 decay_steps=10`."""
+    values = {k: v["schedule"] if isinstance(v, dict) else v for k, v in kwargs.items()}
+    return " ".join([name, *(f"{k}={v}" for k, v in values.items())])
+
+
+def recorded(schedule, kwargs, call, values, dtype="float64", differs_at=(), note=""):
+    """One record: `values` is the library's answer at a list of steps."""
+    steps = edges(kwargs)
+    name = call.split("(")[0].rsplit(".", 1)[-1]
+    differs_at = [step for step in steps if step in differs_at]
+    return {
+        "id": label(name, kwargs), "schedule": schedule, "call": call, "kwargs": kwargs,
+        "steps": steps, "values": values(call, steps), "dtype": dtype,
+        "agrees": not differs_at, "differs_at": differs_at, "note": note,
+    }  # fmt: skip
+
+
+def descended(kwargs, call, theta, update, dtype="float64"):
+    """One trajectory: `update` changes what `theta` reads."""
+    path = [np.asarray(theta(), dtype=float).tolist()]
+    for _ in range(UPDATES):
+        update()
+        path.append(np.asarray(theta(), dtype=float).tolist())
+    return {
+        "id": label("SGD", kwargs), "optimizer": "SGD", "call": call, "kwargs": kwargs,
+        "curvature": CURVATURE, "theta": path, "dtype": dtype,
+    }  # fmt: skip
+
+
+def tensorflow():
+    """TensorFlow 1's functions, which return a function to call when executing eagerly."""
+    import tensorflow as tf
+
+    scope = {"tf": tf, "float64": np.float64}
+    train = "tf.compat.v1.train"
+
+    def values(call, steps):
+        return [float(eval(call, scope, {"step": step})) for step in steps]
+
+    def call(function, kwargs, wrap):
+        names = {"lr": "learning_rate", "end_lr": "end_learning_rate"}
+        return f"{train}.{function}(global_step=step, {arguments(kwargs, wrap, **names)})()"
+
+    records = [
+        recorded("PiecewiseConstant", k,
+                 f"{train}.piecewise_constant(step, {arguments(k, 'float64({})')})()",
+                 values, differs_at=k["boundaries"], note=KEEPS)
+        for k in PIECEWISE
+    ]  # fmt: skip
+    in_64_bits = [
+        ("ExponentialDecay", "exponential_decay", EXPONENTIAL),
+        ("NaturalExpDecay", "natural_exp_decay", EXPONENTIAL),
+        ("InverseTimeDecay", "inverse_time_decay", EXPONENTIAL),
+        ("PolynomialDecay", "polynomial_decay", POLYNOMIAL),
+    ]
+    for schedule, function, configurations in in_64_bits:
+        for k in configurations:
+            if schedule == "PolynomialDecay":  # its Python defaults would pass through 32 bits
+                k = {**k, "end_lr": k.get("end_lr", 1e-4), "power": k.get("power", 1.0)}
+            records.append(recorded(schedule, k, call(function, k, "float64({})"), values))
+    in_32_bits = [  # their constant pi is float32, and refuses a float64 rate
+        ("PolynomialDecay", "polynomial_decay", POLYNOMIAL[:2]),  # for the defaults
+        ("CosineDecay", "cosine_decay", COSINE),
+        ("LinearCosineDecay", "linear_cosine_decay", LINEAR_COSINE),
+        ("NoisyLinearCosineDecay", "noisy_linear_cosine_decay",
+         [{**k, "initial_variance": 0.0} for k in NOISY]),
+    ]  # fmt: skip
+    for schedule, function, configurations in in_32_bits:
+        for k in configurations:
+            records.append(recorded(schedule, k, call(function, k, "{}"), values, "float32"))
+
+    samples = []
+    for k in NOISY:
+        tf.random.set_seed(20)
+        text, steps = call("noisy_linear_cosine_decay", k, "{}"), [0, 1, 5, 10, 20]
+        draws = [eval(text, scope, {"step": np.full(DRAWS, t)}).numpy() for t in steps]
+        samples.append({
+            "id": label("noisy_linear_cosine_decay", k), "schedule": "NoisyLinearCosineDecay",
+            "call": text, "kwargs": k, "steps": steps, "n": DRAWS,
+            "mean": [float(x.mean(dtype=float)) for x in draws],
+            "std": [float(x.std(dtype=float)) for x in draws],
+            "negative": [float((x < 0).mean()) for x in draws],
+        })  # fmt: skip
+
+    trajectories = []
+    rates = ["float64(0.1)", call("exponential_decay", FALLING, "float64({})")[:-2]]
+    for kwargs, rate in zip(SGD, rates, strict=True):
+        x, step = tf.Variable(START, dtype=tf.float64), tf.Variable(0, dtype=tf.int64)
+        text = f"{train}.GradientDescentOptimizer({rate})"
+        opt = eval(text, scope, {"step": step})
+
+        def update(x=x, step=step, opt=opt):
+            opt.apply_gradients([(x * CURVATURE, x)], global_step=step)
+
+        trajectories.append(descended(kwargs, text, x.numpy, update))
+    return tf.__version__, records, trajectories, samples
+
+
+def keras():
+    """Keras on its torch backend, the one on which its schedules honour floatx."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras
+
+    keras.config.set_floatx("float64")
+    scope = {"keras": keras}
+    schedules = "keras.optimizers.schedules"
+
+    def values(call, steps):
+        return [float(eval(call, scope, {"step": step})) for step in steps]
+
+    def call(name, kwargs):
+        names = {"lr": "initial_learning_rate", "end_lr": "end_learning_rate"}
+        return f"{schedules}.{name}({arguments(kwargs, **names)})"
+
+    records = [
+        recorded("PiecewiseConstant", k, f"{call('PiecewiseConstantDecay', k)}(step)", values,
+                 differs_at=k["boundaries"], note=KEEPS)
+        for k in PIECEWISE
+    ]  # fmt: skip
+    for name, configurations in [
+        ("ExponentialDecay", EXPONENTIAL),
+        ("InverseTimeDecay", EXPONENTIAL),
+        ("PolynomialDecay", POLYNOMIAL),
+        ("CosineDecay", COSINE),
+    ]:
+        for k in configurations:
+            records.append(recorded(name, k, f"{call(name, k)}(step)", values))
+
+    trajectories = []
+    for kwargs, rate in zip(SGD, ["0.1", call("ExponentialDecay", FALLING)], strict=True):
+        text = f"keras.optimizers.SGD(learning_rate={rate})"
+        x, opt = keras.Variable(START, dtype="float64"), eval(text, scope)
+
+        def update(x=x, opt=opt):
+            opt.apply([x * keras.ops.array(CURVATURE)], [x])
+
+        trajectories.append(descended(kwargs, text, x.numpy, update))
+    return keras.__version__, records, trajectories, []
+
+
+def torch():
+    """PyTorch's schedulers, which change the rate of an optimizer step by step."""
+    import torch
+
+    scope = {"torch": torch}
+    scheduler = "torch.optim.lr_scheduler"
+
+    def values(call, steps):
+        def rates():
+            lr = scope["lr"]
+            opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
+            schedule = eval(call, scope, {"opt": opt})
+            for _ in range(steps[-1] + 1):
+                yield opt.param_groups[0]["lr"]
+                opt.step()
+                schedule.step()
+
+        rates = list(rates())
+        return [float(rates[step]) for step in steps]
+
+    def record(schedule, kwargs, call, **more):
+        scope["lr"] = kwargs.get("lr") or kwargs["values"][0]
+        records.append(recorded(schedule, kwargs, f"{scheduler}.{call}", values, **more))
+
+    records = []
+    for k in PIECEWISE[::2]:  # those with one factor between all values
+        gamma = k["values"][1] / k["values"][0]
+        record("PiecewiseConstant", k, f"MultiStepLR(opt, {k['boundaries']}, gamma={gamma})")
+    for k in EXPONENTIAL[1::2]:
+        call = f"StepLR(opt, step_size={k['decay_steps']}, gamma={k['decay_rate']})"
+        record("ExponentialDecay", k, call)
+    for gamma in (0.5, 0.96):
+        k = {"lr": 0.1, "decay_steps": 1, "decay_rate": gamma}
+        record("ExponentialDecay", k, f"ExponentialLR(opt, gamma={gamma})")
+    for steps, power in ((10, 1.0), (10, 0.9), (100, 2.0)):
+        k = {"lr": 0.1, "decay_steps": steps, "end_lr": 0.0, "power": power}
+        record("PolynomialDecay", k, f"PolynomialLR(opt, total_iters={steps}, power={power})")
+    for k in COSINE:
+        horizon = k["decay_steps"]
+        end = f", eta_min={k['lr']} * {k['alpha']}" if "alpha" in k else ""
+        back_down = range(horizon, 30 * horizon, 2 * horizon)
+        later = [t for t in edges(k) if t > horizon and t not in back_down]
+        call = f"CosineAnnealingLR(opt, T_max={horizon}{end})"
+        record("CosineDecay", k, call, differs_at=later, note=RISES)
+
+    trajectories = []  # a tenth of the way to half the rate after each update
+    halve = f"{scheduler}.ExponentialLR(opt, gamma={FALLING['decay_rate']} ** (1 / 10))"
+    for kwargs, then in zip(SGD, ["", f"; {halve}"], strict=True):
+        x = torch.tensor(START, dtype=torch.float64, requires_grad=True)
+        text = "torch.optim.SGD([x], lr=0.1)"
+        opt = eval(text, scope, {"x": x})
+        schedule = eval(halve, scope, {"opt": opt}) if then else None
+
+        def update(x=x, opt=opt, schedule=schedule):
+            x.grad = x.detach() * torch.tensor(CURVATURE)
+            opt.step()
+            if schedule:
+                schedule.step()
+
+        trajectories.append(descended(kwargs, text + then, x.tolist, update))
+    return torch.__version__, records, trajectories, []
+
+
+def optax():
+    """Optax's functions of the count of updates, with 64 bits switched on in JAX."""
+    import jax
+    import optax
+
+    jax.config.update("jax_enable_x64", True)
+    scope = {"optax": optax}
+
+    def values(call, steps):
+        return [float(eval(call, scope, {"step": step})) for step in steps]
+
+    def exponential(k):
+        names = {"lr": "init_value", "decay_steps": "transition_steps"}
+        return f"optax.exponential_decay({arguments(k, **names)})"
+
+    records = []
+    for k in PIECEWISE:
+        pairs = zip(k["boundaries"], k["values"], k["values"][1:], strict=False)
+        scales = ", ".join(f"{boundary}: {new} / {old}" for boundary, old, new in pairs)
+        call = f"optax.piecewise_constant_schedule({k['values'][0]}, {{{scales}}})(step)"
+        records.append(recorded("PiecewiseConstant", k, call, values))
+    for k in EXPONENTIAL:
+        records.append(recorded("ExponentialDecay", k, f"{exponential(k)}(step)", values))
+    for k in POLYNOMIAL:
+        if "cycle" not in k:  # optax has no cycle, and no default end_value and power
+            k = {**k, "end_lr": k.get("end_lr", 1e-4), "power": k.get("power", 1.0)}
+            names = {"lr": "init_value", "decay_steps": "transition_steps", "end_lr": "end_value"}
+            call = f"optax.polynomial_schedule({arguments(k, **names)})(step)"
+            records.append(recorded("PolynomialDecay", k, call, values))
+    for k in COSINE:
+        call = f"optax.cosine_decay_schedule({arguments(k, lr='init_value')})(step)"
+        records.append(recorded("CosineDecay", k, call, values))
+
+    trajectories = []
+    kinds = [("0.1", "float64"), (exponential(FALLING), "float32")]  # a schedule sees int32 counts
+    for kwargs, (rate, dtype) in zip(SGD, kinds, strict=True):
+        text = f"optax.sgd({rate})"
+        opt, now = eval(text, scope), {"x": jax.numpy.array(START)}
+        now["state"] = opt.init(now["x"])
+
+        def update(opt=opt, now=now):
+            gradient = now["x"] * jax.numpy.array(CURVATURE)
+            change, now["state"] = opt.update(gradient, now["state"])
+            now["x"] = optax.apply_updates(now["x"], change)
+
+        trajectories.append(descended(kwargs, text, lambda now=now: now["x"], update, dtype))
+    return optax.__version__, records, trajectories, []
+
+
+LIBRARIES = {"tensorflow": tensorflow, "keras": keras, "torch": torch, "optax": optax}
+
+
+def written(header, lists):
+    """The file's text: JSON with one line for each entry, so that differences are readable."""
+    parts = [f'"{key}": {json.dumps(value)}' for key, value in header.items()]
+    for key, entries in lists.items():
+        body = ",\n".join(json.dumps(entry) for entry in entries)
+        parts.append(f'"{key}": [\n{body}\n]' if entries else f'"{key}": []')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Record one library's values.")
+    parser.add_argument("library", choices=LIBRARIES)
+    library = parser.parse_args().library
+    version, records, trajectories, samples = LIBRARIES[library]()
+    header = {
+        "library": library,
+        "version": version.split("+")[0],
+        "python": platform.python_version(),
+        "command": f"python tests/reference/record.py {library}",
+    }
+    lists = {"records": records, "trajectories": trajectories, "samples": samples}
+    (HERE / f"{library}.json").write_text(written(header, lists), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""Every page of the built book, as a reader without a network sees it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import browser
+
+ROOT = Path(__file__).parent.parent
+HTML = ROOT / "_build" / "html"
+PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.rglob("*.html") if "_static" not in p.parts)
+CONTENT = [p for p in PAGES if p not in {"genindex.html", "search.html", "py-modindex.html"}]
+NOTEBOOKS = sorted((ROOT / "_build" / "jupyter_execute").rglob("*.ipynb"))
+WIDTHS = (390, 768, 1440)
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
+# text that only a formula left unset would show
+RAW = re.compile(r"\$\$|\\\(|\\\[|\\(?:d?frac|begin|left|operatorname|sqrt|eta|theta|sum|cdot)\b")
+
+pytestmark = pytest.mark.book
+
+
+def test_book_is_built():
+    assert "index.html" in PAGES, "there is no book in _build/html: run `make book` first"
+
+
+class Page(HTMLParser):
+    """What a page links to, loads, defines and says."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.images: list[dict[str, str]] = []
+        self.stack: list[tuple[str, str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        a = {k: v or "" for k, v in attrs}
+        classes = a.get("class", "")
+        self.ids.update(a[k] for k in ("id", "name") if a.get(k))
+        if tag == "a" and "href" in a:
+            self.links.append(a["href"])
+        elif tag == "link" and a.get("rel") in {"next", "prev", "index", "search"}:
+            self.links.append(a.get("href", ""))
+        elif tag in {"link", "script", "img", "iframe", "source", "video", "audio"}:
+            self.loads += [a[k] for k in ("src", "href", "data-src") if a.get(k)]
+        if tag == "img":
+            self.images.append(a | {"inside": " ".join(c for _, c in self.stack)})
+        if tag not in VOID:
+            self.stack.append((tag, classes))
+
+    def handle_endtag(self, tag):
+        while self.stack and tag in {t for t, _ in self.stack}:
+            if self.stack.pop()[0] == tag:
+                break
+
+
+@cache
+def page(name: str) -> Page:
+    return Page((HTML / name).read_text("utf8"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_loads_nothing_from_elsewhere(name):
+    foreign = [u for u in page(name).loads if u.startswith(("http:", "https:", "//"))]
+    assert not foreign
+    gone = [u for u in page(name).loads if not u.startswith("data:")]
+    gone = [u for u in gone if not (HTML / name).parent.joinpath(unquote(urlsplit(u).path)).exists()]
+    assert not gone
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name):
+    broken = []
+    for link in page(name).links:
+        url = urlsplit(link)
+        if url.scheme in {"http", "https", "mailto"} or not link or link == "#":
+            continue
+        target = (HTML / name).parent.joinpath(unquote(url.path)).resolve() if url.path else HTML / name
+        if not target.is_file():
+            broken.append(link)
+        elif url.fragment and target.suffix == ".html":
+            ids = page(target.relative_to(HTML.resolve()).as_posix() if url.path else name).ids
+            if unquote(url.fragment) not in ids:
+                broken.append(link)
+    assert not broken
+
+
+@pytest.mark.parametrize("name", CONTENT)
+def test_figures_say_what_they_show(name):
+    poor = [
+        image.get("alt", "")
+        for image in page(name).images
+        if "cell_output" in image["inside"]
+        and (len(image.get("alt", "")) <= 20 or re.search(r"\.(svg|png)$|^_images", image["alt"]))
+    ]
+    assert not poor, "these alt texts do not say what the figure shows"
+
+
+def test_styles_load_nothing_from_elsewhere():
+    for sheet in HTML.joinpath("_static").rglob("*.css"):
+        foreign = re.findall(r"(?:url\(|@import)\s*['\"]?((?:https?:)?//[^'\")]+)", sheet.read_text("utf8"))
+        assert not foreign, sheet
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook_is_offered_as_executed(path):
+    """The download is the very notebook whose outputs are compared, and its code has run."""
+    name = path.relative_to(ROOT / "_build" / "jupyter_execute")
+    assert (HTML / "notebooks" / name).read_bytes() == path.read_bytes()
+    assert f"notebooks/{name.as_posix()}" in " ".join(page(name.with_suffix(".html").as_posix()).links)
+    cells = [c for c in json.loads(path.read_text("utf8"))["cells"] if c["cell_type"] == "code"]
+    skipped = [c["source"] for c in cells if c["source"] and c["execution_count"] is None]
+    assert not skipped
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_every_output_can_be_compared(path):
+    """Bitmaps are not compared when the notebook is run again; figures are SVG, which is."""
+    for cell in json.loads(path.read_text("utf8"))["cells"]:
+        for output in cell.get("outputs", []):
+            assert not {"image/png", "image/jpeg"} & set(output.get("data", {})), cell["source"]
+
+
+# --- in a browser
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    path = browser.find()
+    if path is None:
+        pytest.skip(browser.MISSING)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=browser.ARGUMENTS)
+        yield running
+        running.close()
+
+
+class Visitor:
+    """One open tab, and all that went wrong in it."""
+
+    def __init__(self, context) -> None:
+        self.faults: list[str] = []
+        self.tab = context.new_page()
+        self.tab.set_default_timeout(15_000)
+        self.tab.on("pageerror", lambda e: self.faults.append(f"script error: {e}"))
+        self.tab.on("console", lambda m: m.type == "error" and self.faults.append(f"console: {m.text}"))
+        self.tab.on("requestfailed", lambda r: self.faults.append(f"failed request: {r.url}"))
+        self.tab.on("request", self.requested)
+
+    def requested(self, request) -> None:
+        if request.url.startswith(("http:", "https:", "ws:", "wss:")):
+            self.faults.append(f"request to the network: {request.url}")
+
+    def open(self, name: str) -> list[str]:
+        self.faults.clear()
+        self.tab.goto((HTML / name).as_uri(), wait_until="load")
+        return self.faults
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def visitor(request, chromium):
+    context = chromium.new_context(offline=True, color_scheme=request.param)
+    context.scheme = request.param
+    yield Visitor(context)
+    context.close()
+
+
+MEASURE = """() => {
+    const root = document.documentElement, limit = root.clientWidth + 1, wide = [];
+    if (root.scrollWidth > limit || document.body.scrollWidth > limit)
+        for (const e of document.querySelectorAll('main *'))
+            if (e.getBoundingClientRect().right > limit && wide.length < 3)
+                wide.push(e.outerHTML.slice(0, 120));
+    window.scrollTo(200, 0);
+    if (window.scrollX > 0) wide.push('the page scrolls sideways by ' + window.scrollX);
+    window.scrollTo(0, 0);
+    return wide;
+}"""
+SEEN = """() => {
+    const skip = 'pre, code, .katex-mathml, script, style, .onlyprint, .dropdown > pre';
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    let text = '';
+    while (walk.nextNode())
+        if (!walk.currentNode.parentElement.closest(skip)) text += walk.currentNode.data + '\\n';
+    return text;
+}"""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_shows_well(visitor, name):
+    """No page asks for a network, raises an error, shows raw LaTeX or scrolls sideways."""
+    faults = visitor.open(name)
+    for width in WIDTHS:
+        visitor.tab.set_viewport_size({"width": width, "height": 900})
+        faults += [f"too wide at {width} px: {e}" for e in visitor.tab.evaluate(MEASURE)]
+    raw = RAW.search(text := visitor.tab.evaluate(SEEN))
+    if raw:
+        faults.append(f"raw LaTeX: {text[max(raw.start() - 40, 0) : raw.end() + 40]!r}")
+    theme = visitor.tab.evaluate("document.documentElement.dataset.theme")
+    assert theme == visitor.tab.context.scheme
+    fonts = visitor.tab.evaluate(
+        "() => document.fonts.ready.then(() => [...document.fonts].filter(f => f.status == 'error').length)"
+    )
+    assert not faults
+    assert fonts == 0, "a font did not load"
+
+
+def test_search_finds_a_word(visitor):
+    """Search works from local files, without a server."""
+    visitor.open("search.html?q=rate".split("?")[0])
+    visitor.tab.goto((HTML / "search.html").as_uri() + "?q=rate")
+    visitor.tab.wait_for_selector("#search-results li a")
+    assert visitor.tab.locator("#search-results li a").count() >= 1
+    assert not visitor.faults
+
+
+def test_folded_answers_open(visitor):
+    """A folded solution is hidden until asked for."""
+    pages = [n for n in CONTENT if 'solution dropdown' in (HTML / n).read_text("utf8")]
+    for name in pages[:2]:
+        visitor.open(name)
+        box = visitor.tab.locator(".solution.dropdown").first
+        inside = box.locator(".solution-content, section, p:not(.admonition-title)").first
+        assert not inside.is_visible(), name
+        box.locator("button, .admonition-title").last.click()
+        inside.wait_for(state="visible")
