@@ -35,12 +35,15 @@ def is_symbolic(x: Any) -> bool:
 
 def is_array(x: Any) -> bool:
     """Whether `x` is an array, or a NumPy scalar, which is an array of no dimensions."""
-    return hasattr(x, "__array_namespace__") or isinstance(x, np.generic)
+    return type(x) not in NUMBERS and (isinstance(x, np.generic) or hasattr(x, "__array_namespace__"))
 
 
 def library(*arguments: Any) -> Any:
     """The library that computes with `arguments`: symbols win over arrays, arrays over numbers."""
-    if all(type(x) in NUMBERS for x in arguments):
+    for x in arguments:  # a plain loop: a generator would double the cost of a scalar call
+        if type(x) not in NUMBERS:
+            break
+    else:
         return _NUMBERS
     if any(is_symbolic(x) for x in arguments):
         return _symbols()

@@ -73,8 +73,6 @@ def _key(seed: int) -> int:
 
 def _scramble(x: Any) -> Any:
     """SplitMix64's finalizer: a change in one bit of `x` changes about half of the result's."""
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9
-    x = x if is_array(x) else x & _MASK  # arrays of 64 bits drop the overflow by themselves
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EB
-    x = x if is_array(x) else x & _MASK
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB & _MASK
     return x ^ (x >> 31)

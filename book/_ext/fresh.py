@@ -24,9 +24,7 @@ from sphinx.application import Sphinx
 def fingerprint(root: Path, patterns: list[str]) -> str:
     """Hash everything that an output can depend on, but for the chapter itself."""
     digest = hashlib.sha256(f"{platform.python_implementation()} {platform.python_version()}".encode())
-    versions = {
-        f"{d.metadata['Name']} {d.version}" for d in metadata.distributions() if d.metadata["Name"]
-    }
+    versions = {f"{d.metadata['Name']} {d.version}" for d in metadata.distributions() if d.metadata["Name"]}
     for version in sorted(versions):
         digest.update(version.encode() + b"\0")
     files = {path for pattern in patterns for path in root.glob(pattern) if path.is_file()}

@@ -21,7 +21,10 @@ which. Both are stated here by hand: no formula is written a second time.
 """
 
 import argparse
+import importlib
+import inspect
 import json
+import operator
 import os
 import platform
 from pathlib import Path
@@ -354,6 +357,22 @@ def optax():
 LIBRARIES = {"tensorflow": tensorflow, "keras": keras, "torch": torch, "optax": optax}
 
 
+SGD_RATE = {  # where each library's plain gradient descent is, and the name of its rate
+    "tensorflow": ("tensorflow", "compat.v1.train.GradientDescentOptimizer", "learning_rate"),
+    "keras": ("keras", "optimizers.SGD", "learning_rate"),
+    "torch": ("torch", "optim.SGD", "lr"),
+    "optax": ("optax", "sgd", "learning_rate"),
+}
+
+
+def default_rate(library):
+    """The learning rate of plain gradient descent if none is given; None if one must be."""
+    module, path, argument = SGD_RATE[library]
+    found = operator.attrgetter(path)(importlib.import_module(module))
+    default = inspect.signature(found).parameters[argument].default
+    return None if default is inspect.Parameter.empty else default
+
+
 def written(header, lists):
     """The file's text: JSON with one line for each entry, so that differences are readable."""
     parts = [f'"{key}": {json.dumps(value)}' for key, value in header.items()]
@@ -372,6 +391,7 @@ def main():
         "library": library,
         "version": version.split("+")[0],
         "python": platform.python_version(),
+        "default_rate": default_rate(library),
         "command": f"python tests/reference/record.py {library}",
     }
     lists = {"records": records, "trajectories": trajectories, "samples": samples}

@@ -1,0 +1,117 @@
+"""What is fast, what is not, and against what: ratios within one run, so that the machine cancels out.
+
+The two sides of a ratio are timed in turn, and the best of many rounds is taken of each. Run it on a
+machine that is doing nothing else.
+"""
+
+import subprocess
+import sys
+import timeit
+
+import numpy as np
+
+from lrbook import (
+    SGD,
+    CosineDecay,
+    ExponentialDecay,
+    InverseTimeDecay,
+    LinearCosineDecay,
+    NaturalExpDecay,
+    NoisyLinearCosineDecay,
+    PiecewiseConstant,
+    PolynomialDecay,
+)
+from lrbook.noise import standard_normal
+
+STEPS = 10**6
+LR, T, K = 0.1, STEPS, 0.5
+S = STEPS / 10
+
+
+def best(*functions, rounds=15, number=1):
+    """The shortest time of each function in seconds, with the rounds of all interleaved."""
+    times = [[] for _ in functions]
+    for _ in range(rounds):
+        for function, record in zip(functions, times, strict=True):
+            record.append(timeit.timeit(function, number=number) / number)
+    return [min(record) for record in times]
+
+
+def linear_cosine(t, noise=0.0):
+    u = np.minimum(t, T) / T
+    return LR * ((0.0 + 1 - u + noise) * (1 + np.cos(2 * np.pi * 0.5 * u)) / 2 + 0.001)
+
+
+def noisy_linear_cosine(t):
+    deviation = np.sqrt(1.0 / (1 + np.minimum(t, T)) ** 0.55)
+    return linear_cosine(t, deviation * standard_normal(0, t))
+
+
+PLAIN = {  # each schedule, and its formula written down in NumPy as one would
+    PiecewiseConstant([T // 3, T // 2], [0.1, 0.01, 0.001]): lambda t: np.where(
+        t < T // 3, 0.1, np.where(t < T // 2, 0.01, 0.001)
+    ),
+    ExponentialDecay(LR, S, K): lambda t: LR * K ** (t / S),
+    NaturalExpDecay(LR, S, K): lambda t: LR * np.exp(-K * (t / S)),
+    PolynomialDecay(LR, T): lambda t: (LR - 1e-4) * (1 - np.minimum(t, T) / T) ** 1.0 + 1e-4,
+    InverseTimeDecay(LR, S, K): lambda t: LR / (1 + K * (t / S)),
+    CosineDecay(LR, T): lambda t: LR * ((1 - 0.0) * (1 + np.cos(np.pi * np.minimum(t, T) / T)) / 2 + 0.0),
+    LinearCosineDecay(LR, T): linear_cosine,
+    NoisyLinearCosineDecay(LR, T): noisy_linear_cosine,
+}
+
+
+def schedules():
+    """An array of a million steps against the plain expression; a single step by itself."""
+    print(f"{STEPS:,} float64 steps: time over that of the plain NumPy expression (aim: at most 1.1)")
+    print("one step: microseconds a call (aim: at most 2)\n")
+    t = np.arange(STEPS, dtype=np.float64)
+    for schedule, plain in PLAIN.items():
+        np.testing.assert_allclose(schedule(t), plain(t), rtol=1e-9, atol=1e-12)
+        ours, theirs = best(lambda f=schedule: f(t), lambda f=plain: f(t))
+        (one,) = best(lambda f=schedule: f(500), number=20_000)
+        print(f"  {type(schedule).__name__:24} {ours / theirs:5.2f}   {one * 1e6:5.2f} µs")
+    ours, library = best(
+        lambda: standard_normal(0, t), lambda: np.random.default_rng(0).standard_normal(STEPS)
+    )
+    print(
+        f"\n  noise that can be asked for at any step, over NumPy's that comes in order: {ours / library:.2f}"
+    )
+
+
+def imports():
+    """`import lrbook` against `import numpy`, each in a fresh interpreter."""
+
+    def fresh(module):
+        return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+
+    ours, numpy, nothing = best(fresh("lrbook"), fresh("numpy"), fresh("sys"))
+    ratio = (ours - nothing) / (numpy - nothing)
+    print(f"\nimport lrbook over import numpy (aim: at most 1.2): {ratio:.2f}")
+
+
+def optimizers():
+    """The blocked step against the same formula on whole arrays."""
+    size = 10**7
+    print(f"\n{size:,} float32 parameters: time over that of the same formula on whole arrays")
+    rng = np.random.default_rng(0)
+    theta, g = (rng.standard_normal(size, dtype=np.float32) for _ in range(2))
+    for opt in (SGD(lr=1e-6),):
+        state = opt.init(theta)
+        slots = state.slots["theta"]
+
+        def whole(opt=opt, slots=slots):
+            theta[...], *new = opt.rule(theta, g, opt.lr, 1, *slots)
+            for old, value in zip(slots, new, strict=True):
+                old[...] = value
+
+        ours, theirs, copy = best(
+            lambda opt=opt, state=state: opt.step(theta, g, state), whole, lambda: np.copyto(g, theta)
+        )
+        print(f"  {type(opt).__name__:24} {ours / theirs:5.2f}   (copying one array: {copy / theirs:.2f})")
+
+
+if __name__ == "__main__":
+    schedules()
+    imports()
+    optimizers()

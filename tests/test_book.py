@@ -1,0 +1,240 @@
+"""The book keeps its promises: anatomy, exercises, figures, claims, citations, one copy of each kernel.
+
+The sources are read, not built; `test_pages.py` looks at what was built.
+"""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import jupytext
+import pytest
+import yaml
+
+import lrbook
+
+ROOT = Path(__file__).parent.parent
+BOOK = ROOT / "book"
+FRONT = {"index", "notation", "api", "bibliography", "status"}
+HEADINGS = [
+    "By hand",
+    "Derivation",
+    "The rule in code",
+    "What it does",
+    "What breaks, and what other libraries do",
+    "Exercises",
+    "Summary and sources",
+]
+KNOWN_HOW = ("proved", "computed here", "reported", "open")
+
+
+def toc():
+    """The pages in the order of the table of contents."""
+    listed = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    parts = listed.get("parts", [{"chapters": listed.get("chapters", [])}])
+    return [listed["root"], *(entry["file"] for part in parts for entry in part["chapters"])]
+
+
+def notebook(page):
+    return jupytext.read(BOOK / f"{page}.md")
+
+
+def code(page):
+    return [cell for cell in notebook(page).cells if cell.cell_type == "code"]
+
+
+def prose(page):
+    return "\n\n".join(cell.source for cell in notebook(page).cells if cell.cell_type == "markdown")
+
+
+PAGES = toc()
+CHAPTERS = [page for page in PAGES if page not in FRONT]
+chapters = pytest.mark.parametrize("page", CHAPTERS)
+pages = pytest.mark.parametrize("page", PAGES)
+
+
+def test_every_page_is_in_the_table_of_contents():
+    assert sorted(PAGES) == sorted(path.stem for path in BOOK.glob("*.md"))
+    assert FRONT <= set(PAGES)
+    assert CHAPTERS
+
+
+@chapters
+def test_a_chapter_has_the_anatomy(page):
+    text = prose(page)
+    assert re.findall(r"^## (.*)$", text, re.M) == HEADINGS
+    assert f"(ch-{page})=" in text
+    opening = text.split("\n## ")[0]
+    assert len(opening.split()) > 100, "the opening asks a question and answers it"
+    assert "minutes to read" in opening
+    assert "{doc}`status`" in opening or "<status>" in opening
+    assert "{glue:text}" in opening, "the answer comes with its number"
+    assert any("mystnb" in cell.metadata for cell in code(page)[:4]), "a picture in the opening"
+
+
+@chapters
+def test_a_chapter_is_prose_rather_than_a_list(page):
+    text = prose(page)
+    words = len(text.split())
+    assert words > 1500
+    bullets = re.findall(r"^\s*[-*] ", text, re.M)
+    assert len(bullets) < words / 150
+
+
+@chapters
+def test_the_summary_says_how_each_claim_is_known(page):
+    summary = prose(page).split("## Summary and sources")[1]
+    assert "{admonition} Takeaways" in summary
+    assert "{glue:text}" in summary
+    rows = re.findall(r"^\|(?!\s*-|\s*claim)(.+)\|\s*$", summary, re.M | re.I)
+    assert len(rows) >= 4
+    for row in rows:
+        assert any(kind in row.lower() for kind in KNOWN_HOW), row
+
+
+@chapters
+def test_every_exercise_has_one_executed_solution_and_a_check(page):
+    cells = notebook(page).cells
+    exercises, solutions, inside = {}, {}, None
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            for opened, label in re.findall(r"```\{(exercise|solution)-start\}.*?:label: (\S+)", cell.source, re.S):
+                inside = (opened, label)
+                (exercises if opened == "exercise" else solutions).setdefault(label, [])
+            continue
+        if inside:
+            (exercises if inside[0] == "exercise" else solutions)[inside[1]].append(cell.source)
+            if inside[0] == "exercise":
+                inside = None
+    text = prose(page)
+    solves = re.findall(r"```\{solution-start\} (\S+)\s*\n:label: (\S+)\s*\n:class: dropdown", text)
+    assert len(exercises) >= 4
+    assert sorted(target for target, _ in solves) == sorted(exercises), "one solution each"
+    assert {label for _, label in solves} == set(solutions)
+    for target, label in solves:
+        assert label == target.replace("ex-", "sol-")
+        assert "check(" in exercises[target][0], f"{target} checks the reader's answer"
+        assert "= ..." in exercises[target][0], f"{target} leaves a place for it"
+        assert any("check(" in source for source in solutions[label]), f"{label} passes the check"
+    assert text.count("{exercise-end}") == len(exercises)
+    assert text.count("{solution-end}") == len(exercises)
+    for stars in ("★ ", "★★ ", "★★★ "):
+        assert re.search(rf"exercise-start\}} {stars}\w", text), "from easy to open-ended"
+
+
+@pages
+def test_every_figure_has_an_alt_text_a_caption_and_a_mention(page):
+    text = prose(page)
+    for cell in notebook(page).cells:
+        if cell.cell_type != "code" or "plt.show()" not in cell.source:
+            continue
+        options = cell.metadata["mystnb"]
+        alt, figure = options["image"]["alt"], options["figure"]
+        assert 40 <= len(alt) <= 500
+        assert len(figure["caption"]) >= 40
+        assert cell.source.count("plt.show()") == 1
+        assert cell.source.rstrip().endswith("plt.show()")
+        if page in CHAPTERS:
+            assert "{numref}`" + figure["name"] + "`" in text, "the prose says what to look for"
+
+
+def rule_body(function):
+    """What a rule returns, with hyperparameters by their bare names."""
+    (definition,) = ast.parse(inspect.cleandoc(inspect.getsource(function))).body
+    return normal(definition.body[-1])
+
+
+def normal(node):
+    return ast.unparse(node).replace("self.", "")
+
+
+@chapters
+def test_no_kernel_is_written_a_second_time(page):
+    kernels = [cls for _, cls in inspect.getmembers(lrbook, inspect.isclass) if "rule" in vars(cls)]
+    names = {cls.__name__ for cls in kernels}
+    returns = {rule_body(cls.rule) for cls in kernels if cls not in (lrbook.Schedule, lrbook.Optimizer)}
+    for cell in code(page):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.ClassDef):
+                bases = {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
+                assert not bases & {"Schedule", "Optimizer", *names}, node.name
+            if isinstance(node, ast.FunctionDef):
+                assert node.name not in {"rule", *names}
+            if isinstance(node, ast.Return):
+                assert normal(node) not in returns, ast.unparse(node)
+
+
+@chapters
+def test_every_rule_of_a_chapter_is_shown_from_its_source(page):
+    shown = re.findall(r"```\{literalinclude\} (\S+)\n:pyobject: (\S+)", prose(page))
+    assert any(name.endswith(".rule") for _, name in shown)
+    for path, name in shown:
+        module = (BOOK / path).resolve()
+        assert module.is_relative_to(ROOT / "lrbook")
+        found = getattr(__import__(f"lrbook.{module.stem}", fromlist=["_"]), name.split(".")[0])
+        for part in name.split(".")[1:]:
+            found = getattr(found, part)
+
+
+def test_every_number_that_the_prose_glues_is_claimed_once_and_every_claim_is_used():
+    claimed, used = [], set()
+    for page in PAGES:
+        for cell in code(page):
+            for node in ast.walk(ast.parse(cell.source)):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "claim":
+                    name, value, low, high = node.args[:4]
+                    if isinstance(name, ast.Constant):
+                        claimed.append(name.value)
+                    else:  # in a loop: the pattern of an f-string
+                        claimed.append(ast.unparse(name))
+                    assert not isinstance(value, ast.Constant), ast.unparse(node)
+                    assert ast.unparse(low) != ast.unparse(high), ast.unparse(node)
+        used |= set(re.findall(r"\{glue:text\}`([^`:]+)", (BOOK / f"{page}.md").read_text(encoding="utf-8")))
+    literal = [name for name in claimed if "{" not in name]
+    assert len(set(claimed)) == len(claimed), "a claim's name is its own"
+    patterns = [
+        re.compile(re.sub(r"\\\{.*?\\\}", ".+", re.escape(name[2:-1]))) for name in claimed if "{" in name
+    ]
+    unclaimed = {n for n in used - set(literal) if not any(p.fullmatch(n) for p in patterns)}
+    assert not unclaimed
+    assert not set(literal) - used, "a claim that no sentence makes"
+
+
+def test_every_citation_is_in_the_bibliography():
+    keys = re.findall(r"^@\w+\{([^,]+),", (BOOK / "references.bib").read_text(encoding="utf-8"), re.M)
+    assert len(set(keys)) == len(keys)
+    cited = set()
+    sources = [*BOOK.glob("*.md"), *(ROOT / "lrbook").glob("*.py")]
+    for path in sources:
+        text = path.read_text(encoding="utf-8")
+        for group in re.findall(r"(?:\{cite(?::\w+)?\}|:cite(?::\w+)?:)`([^`]+)`", text):
+            cited |= {key.strip() for key in group.split(",")}
+    assert cited
+    assert not cited - set(keys)
+
+
+def test_every_public_name_is_documented_and_used_in_the_book():
+    reference = (BOOK / "api.md").read_text(encoding="utf-8")
+    used = "\n".join(cell.source for page in PAGES for cell in code(page))
+    for name in lrbook.__all__:
+        assert re.search(rf"lrbook\.{name}\b", reference), f"{name} is not in the reference"
+        if name not in {"Schedule", "Optimizer", "State", "Run"}:  # used through what they describe
+            assert re.search(rf"\b{name}\b", used), f"{name} is not used in the book"
+        assert inspect.getdoc(getattr(lrbook, name))
+
+
+def test_a_cell_whose_output_may_vary_says_why():
+    for page in PAGES:
+        for cell in code(page):
+            tags = set(cell.metadata.get("tags", []))
+            if tags & {"nbval-ignore-output", "nbval-skip", "raises-exception"}:
+                assert re.search(r"^# .*because", cell.source, re.M), (page, cell.source[:80])
+
+
+@pages
+def test_a_page_is_free_of_raw_html_and_leftovers(page):
+    text = (BOOK / f"{page}.md").read_text(encoding="utf-8")
+    assert not re.search(r"</?(div|span|img|br|script|style|table)\b", prose(page))
+    assert not re.search(r"\b(TODO|FIXME|XXX|lorem)\b", text)
+    assert not re.search(r"(/tmp|/home|/root)/", text)
