@@ -242,7 +242,7 @@ def claim(name: str, value: Any, low: float, high: float, form: str = "{:.3g}") 
         hidden = "application/papermill.record/"
         show: Any = display.display
         show(
-            {hidden + "text/plain": form.format(value)},
+            {hidden + "text/plain": repr(form.format(value))},
             raw=True,
             metadata={"scrapbook": {"name": name, "mime_prefix": hidden}},
         )

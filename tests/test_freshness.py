@@ -104,6 +104,8 @@ def test_prose_and_code_of_one_chapter(scratch):
     scratch.edit("book/a.md", "Some prose.", "Other prose.")
     assert scratch.build() == (0, set()), scratch.log
     assert "Other prose." in scratch.page("a")
+    assert "value is 1" in scratch.page("a")
+    assert "value is 1" in (scratch.root / "_build/jupyter_execute/a.ipynb").read_text("utf8")
     scratch.edit("book/a.md", "the value is", "this value is")
     assert scratch.build() == (0, {"a"}), scratch.log
     assert "this value is 1" in scratch.page("a")

@@ -116,7 +116,15 @@ def plain_titles(app: Sphinx, pagename: str, templatename: str, context: dict, d
         context["pagetitle"] = re.sub("<[^>]*>", "", context["title"])
 
 
+def stop(app: Sphinx, exception: Exception | None) -> None:
+    """Stop the engine: left running, it would keep the program from ending."""
+    if engine.cache_info().currsize:
+        engine().close()
+        engine.cache_clear()
+
+
 def setup(app: Sphinx) -> dict:
     app.add_html_math_renderer("katex", (visit_math, None), (visit_displaymath, None))
     app.connect("html-page-context", plain_titles, priority=900)
+    app.connect("build-finished", stop, priority=999)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

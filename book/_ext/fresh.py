@@ -8,6 +8,10 @@ versions of all installed packages. When that changes, the folder is another, an
 A build starts from nothing when the fingerprint differs from that of the last build, and also when
 the last build did not end well: otherwise the pages whose warnings made it fail would be taken over
 unread, and the next build would succeed. Files left by pages that are gone are removed.
+
+MyST-NB writes each executed notebook to ``_build/jupyter_execute``, but when the outputs come from
+the cache it writes the notebook without them, and a comparison with it compares nothing. Here the
+outputs are put into the notebook that it writes.
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ import shutil
 from importlib import metadata
 from pathlib import Path
 
+from myst_nb.core import execute
+from myst_nb.core.execute.cache import NotebookClientCache
 from sphinx.application import Sphinx
 
 
@@ -90,7 +96,20 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         (Path(app.doctreedir) / "done").write_text(app.fresh_state)
 
 
+class CachedClient(NotebookClientCache):
+    """Puts the outputs from the cache into the notebook itself, not into a copy of it."""
+
+    def start_client(self) -> None:
+        given = self._notebook
+        super().start_client()
+        if self._notebook is not given:
+            given.cells[:] = self._notebook.cells
+            given.metadata.update(self._notebook.metadata)
+            self._notebook = given
+
+
 def setup(app: Sphinx) -> dict:
+    execute.NotebookClientCache = CachedClient
     app.add_config_value("fresh_when_changed", [], "env")
     app.connect("config-inited", prepare)
     app.connect("env-before-read-docs", remove_leftovers)
