@@ -33,7 +33,7 @@ def standard_normal(seed: int, step: Any) -> Any:
 
     Returns
     -------
-    Of the kind, shape and dtype of `step`.
+    Of the kind and shape of `step`, and of its dtype if that is a floating-point one.
 
     Examples
     --------
@@ -52,7 +52,9 @@ def standard_normal(seed: int, step: Any) -> Any:
     u = ((x >> 32) + 0.5) / 2**32  # in (0, 1), so that its logarithm is finite
     v = (x & 0xFFFFFFFF) / 2**32  # in [0, 1)
     z = lib.sqrt(-2 * lib.log(u)) * lib.cos(2 * lib.pi * v)
-    return z.reshape(step.shape).astype(step.dtype) if is_array(step) else z
+    if not is_array(step):
+        return z
+    return z.reshape(step.shape).astype(step.dtype if step.dtype.kind == "f" else np.float64)
 
 
 def _bits(step: Any) -> Any:
