@@ -5,9 +5,7 @@ from hypothesis import settings
 
 # derandomize: the same examples in every run, so that a failure is never luck; no deadline: the
 # machine is shared. `hypothesis` finds new examples with --hypothesis-profile=default.
-settings.register_profile(
-    "lrbook", deadline=None, derandomize=True, max_examples=50, database=None
-)
+settings.register_profile("lrbook", deadline=None, derandomize=True, max_examples=50, database=None)
 settings.load_profile("lrbook")
 
 

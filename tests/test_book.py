@@ -6,6 +6,7 @@ The sources are read, not built; `test_pages.py` looks at what was built.
 import ast
 import inspect
 import re
+import textwrap
 from pathlib import Path
 
 import jupytext
@@ -56,7 +57,7 @@ pages = pytest.mark.parametrize("page", PAGES)
 
 def test_every_page_is_in_the_table_of_contents():
     assert sorted(PAGES) == sorted(path.stem for path in BOOK.glob("*.md"))
-    assert FRONT <= set(PAGES)
+    assert set(PAGES) >= FRONT
     assert CHAPTERS
 
 
@@ -99,7 +100,9 @@ def test_every_exercise_has_one_executed_solution_and_a_check(page):
     exercises, solutions, inside = {}, {}, None
     for cell in cells:
         if cell.cell_type == "markdown":
-            for opened, label in re.findall(r"```\{(exercise|solution)-start\}.*?:label: (\S+)", cell.source, re.S):
+            for opened, label in re.findall(
+                r"```\{(exercise|solution)-start\}.*?:label: (\S+)", cell.source, re.S
+            ):
                 inside = (opened, label)
                 (exercises if opened == "exercise" else solutions).setdefault(label, [])
             continue
@@ -141,7 +144,7 @@ def test_every_figure_has_an_alt_text_a_caption_and_a_mention(page):
 
 def rule_body(function):
     """What a rule returns, with hyperparameters by their bare names."""
-    (definition,) = ast.parse(inspect.cleandoc(inspect.getsource(function))).body
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
     return normal(definition.body[-1])
 
 
@@ -161,7 +164,7 @@ def test_no_kernel_is_written_a_second_time(page):
                 assert not bases & {"Schedule", "Optimizer", *names}, node.name
             if isinstance(node, ast.FunctionDef):
                 assert node.name not in {"rule", *names}
-            if isinstance(node, ast.Return):
+            if isinstance(node, ast.Return) and not isinstance(node.value, ast.Name):
                 assert normal(node) not in returns, ast.unparse(node)
 
 

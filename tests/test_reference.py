@@ -82,7 +82,6 @@ def test_every_schedule_is_compared_with_tensorflow():
     exported = {
         name
         for name in lrbook.__all__
-        if isinstance(getattr(lrbook, name), type)
-        and issubclass(getattr(lrbook, name), lrbook.Schedule)
+        if isinstance(getattr(lrbook, name), type) and issubclass(getattr(lrbook, name), lrbook.Schedule)
     }
     assert exported - {"Schedule"} - NOT_IN_TENSORFLOW == recorded

@@ -17,6 +17,7 @@ outputs are put into the notebook that it writes.
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import shutil
 from importlib import metadata
@@ -25,6 +26,10 @@ from pathlib import Path
 from myst_nb.core import execute
 from myst_nb.core.execute.cache import NotebookClientCache
 from sphinx.application import Sphinx
+
+# One thread, so that sums are taken in one order and a notebook run twice gives the same last bits;
+# small matrices are faster that way too. The kernels that the build starts inherit it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def fingerprint(root: Path, patterns: list[str]) -> str:
