@@ -1,6 +1,6 @@
 r"""Optimizers: how a gradient changes the parameters.
 
-Each class is a frozen dataclass of hyperparameters whose :meth:`~Optimizer.rule` is the formula. What
+Each class is a frozen dataclass of hyperparameters whose :meth:`~lrbook.Optimizer.rule` is the formula. What
 changes during a run, the count of updates and the slots of memory, is in a :class:`State`.
 
 >>> import numpy as np

@@ -4,7 +4,7 @@ r"""Learning-rate schedules: the rate as a function of the step alone.
 :math:`T` updates uses ``schedule(0)`` to ``schedule(T - 1)``. The unit of `step` is whatever
 ``decay_steps`` and ``boundaries`` are given in: updates, epochs or tokens.
 
-Each class is a frozen dataclass of hyperparameters whose :meth:`~Schedule.rule` is the formula. The
+Each class is a frozen dataclass of hyperparameters whose :meth:`~lrbook.Schedule.rule` is the formula. The
 definitions are TensorFlow 1's :cite:p:`tflrdecay` except where a class says otherwise.
 """
 
@@ -158,7 +158,7 @@ class PiecewiseConstant(Schedule):
     def __post_init__(self) -> None:
         for name, rule in (("boundaries", POSITIVE), ("values", NON_NEGATIVE)):
             given = getattr(self, name)
-            if not isinstance(given, (list, tuple, range, np.ndarray)) or np.ndim(given) == 0:
+            if not isinstance(given, (list, tuple, range, np.ndarray)) or not getattr(given, "ndim", 1):
                 raise TypeError(f"{name} must be a sequence of numbers, got {given!r}")
             checked = tuple(as_value(f"{name}[{i}]", x) for i, x in enumerate(given))
             for i, x in enumerate(checked):

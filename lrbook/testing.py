@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -210,6 +212,21 @@ def _same_value(answer: Any, right: Any, rtol: float) -> bool:
         return False
 
 
+def recordings() -> list[dict[str, Any]]:
+    """What real libraries gave: the files in ``tests/reference`` of the book's source, one a library.
+
+    They are looked for in the working directory and in the folders above it.
+
+    >>> [recording["library"] for recording in recordings()]
+    ['keras', 'optax', 'tensorflow', 'torch']
+    """
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        files = sorted((folder / "tests" / "reference").glob("*.json"))
+        if files:
+            return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    raise FileNotFoundError("tests/reference is not here: run this inside a copy of the book's source")
+
+
 def claim(name: str, value: Any, low: float, high: float, form: str = "{:.3g}") -> None:
     """Hold a number that the prose states: it must lie in [low, high], and the page prints it.
 
@@ -239,10 +256,9 @@ def claim(name: str, value: Any, low: float, high: float, form: str = "{:.3g}") 
     if "ipykernel" in sys.modules:
         from IPython import display
 
-        hidden = "application/papermill.record/"
         show: Any = display.display
         show(
-            {hidden + "text/plain": repr(form.format(value))},
+            {"text/plain": repr(form.format(value))},
             raw=True,
-            metadata={"scrapbook": {"name": name, "mime_prefix": hidden}},
+            metadata={"scrapbook": {"name": name, "mime_prefix": ""}},
         )

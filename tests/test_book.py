@@ -186,6 +186,7 @@ def test_every_number_that_the_prose_glues_is_claimed_once_and_every_claim_is_us
         for cell in code(page):
             for node in ast.walk(ast.parse(cell.source)):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "claim":
+                    assert "remove-cell" in cell.metadata.get("tags", []), "the page shows it in a sentence"
                     name, value, low, high = node.args[:4]
                     if isinstance(name, ast.Constant):
                         claimed.append(name.value)
