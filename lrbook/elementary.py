@@ -38,6 +38,12 @@ def is_array(x: Any) -> bool:
     return type(x) not in NUMBERS and (isinstance(x, np.generic) or hasattr(x, "__array_namespace__"))
 
 
+def in_notebook() -> bool:
+    """Whether this runs in a notebook's kernel, found out without importing IPython."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+
+
 def library(*arguments: Any) -> Any:
     """The library that computes with `arguments`: symbols win over arrays, arrays over numbers."""
     for x in arguments:  # a plain loop: a generator would double the cost of a scalar call

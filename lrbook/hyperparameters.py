@@ -36,13 +36,11 @@ class Rule:
 POSITIVE = Rule("> 0", lambda x: x > 0)
 NON_NEGATIVE = Rule(">= 0", lambda x: x >= 0)
 FRACTION = Rule("in [0, 1]", lambda x: (x >= 0) & (x <= 1))
-BELOW_ONE = Rule("in [0, 1)", lambda x: (x >= 0) & (x < 1))
 COUNT = Rule("a whole number >= 0", lambda x: (x >= 0) & (x % 1 == 0))
 
 Positive = Annotated[Any, POSITIVE]
 NonNegative = Annotated[Any, NON_NEGATIVE]
 Fraction = Annotated[Any, FRACTION]
-BelowOne = Annotated[Any, BELOW_ONE]
 Count = Annotated[Any, COUNT]
 PositiveOrSchedule = Annotated[Any, POSITIVE, "schedule"]
 
@@ -52,7 +50,8 @@ def as_value(name: str, value: Any) -> Any:
     if type(value) in NUMBERS:
         return value
     if is_symbolic(value):
-        if getattr(value, "is_extended_real", None) is False or not hasattr(value, "is_number"):
+        sympy = sys.modules["sympy"]
+        if not isinstance(value, sympy.Expr) or value.is_extended_real is False:
             raise TypeError(f"{name} must be real, got {value}")
         return value
     if isinstance(value, (list, tuple)):

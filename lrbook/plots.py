@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import resources
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+
+from lrbook.elementary import in_notebook
 
 BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY, GREY = (
     "#0072B2", "#D55E00", "#009E73", "#AA4499", "#C78C00", "#56B4E9", "#555555"
@@ -22,7 +23,7 @@ def use_style() -> None:
     False
     """
     plt.style.use(str(resources.files("lrbook").joinpath("lrbook.mplstyle")))
-    if "ipykernel" in sys.modules:
+    if in_notebook():
         from matplotlib_inline import backend_inline
 
         inline: Any = backend_inline

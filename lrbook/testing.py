@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lrbook.elementary import is_symbolic
+from lrbook.elementary import in_notebook, is_symbolic
 from lrbook.optimizers import Optimizer
 from lrbook.schedules import Schedule
 
@@ -253,10 +253,8 @@ def claim(name: str, value: Any, low: float, high: float, form: str = "{:.3g}") 
     """
     if np.ndim(value) or not low <= value <= high:
         raise AssertionError(f"{name} must be in [{low}, {high}], got {value}")
-    if "ipykernel" in sys.modules:
-        from IPython import display
-
-        show: Any = display.display
+    if in_notebook():
+        show: Any = sys.modules["IPython"].display.display
         show(
             {"text/plain": repr(form.format(value))},
             raw=True,

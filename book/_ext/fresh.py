@@ -25,6 +25,7 @@ from pathlib import Path
 
 from myst_nb.core import execute
 from myst_nb.core.execute.cache import NotebookClientCache
+from myst_nb.core.utils import coalesce_streams
 from sphinx.application import Sphinx
 
 # One thread, so that sums are taken in one order and a notebook run twice gives the same last bits;
@@ -111,6 +112,9 @@ class CachedClient(NotebookClientCache):
             given.cells[:] = self._notebook.cells
             given.metadata.update(self._notebook.metadata)
             self._notebook = given
+        for cell in given.cells:  # MyST-NB merges what it shows, and leaves the parts in the file
+            if cell.cell_type == "code":
+                cell.outputs = coalesce_streams(cell.outputs)
 
 
 def setup(app: Sphinx) -> dict:

@@ -1,0 +1,189 @@
+"""Problems: gradients against differences of losses, noise against its law, the data as published."""
+
+import numpy as np
+import pytest
+import sympy
+
+from lrbook import Digits, Quadratic, Rosenbrock, load_digits
+
+
+def differences(problem, theta, width):
+    """The gradient of a scalar loss by central differences.
+
+    Their error is of the order of width² from the curvature of the slope and of 1e-16 / width from
+    rounding: near 1e-10 for a width of 1e-5 and losses of order 1.
+    """
+    gradient = np.zeros_like(theta)
+    for index in np.ndindex(theta.shape):
+        shift = np.zeros_like(theta)
+        shift[index] = width
+        gradient[index] = (problem.loss(theta + shift) - problem.loss(theta - shift)) / (2 * width)
+    return gradient
+
+
+@pytest.mark.parametrize(
+    ("problem", "theta"),
+    [
+        (Quadratic([1.0, 10.0, -0.5]), np.array([2.0, -1.0, 0.3])),
+        (Rosenbrock(), np.array([-1.2, 1.0])),
+        (Rosenbrock(a=0.5, b=3.0), np.array([0.7, -0.2])),
+    ],
+)
+def test_the_gradient_is_the_slope_of_the_loss(problem, theta):
+    np.testing.assert_allclose(
+        problem.gradient(theta), differences(problem, theta, 1e-5), rtol=1e-6, atol=1e-7
+    )
+
+
+def test_losses_worked_by_hand():
+    # (1·2² + 10·1²) / 2 = 7; (1 + 1.2)² + 100 (1 - 1.44)² = 4.84 + 19.36
+    assert Quadratic([1.0, 10.0]).loss(np.array([2.0, 1.0])) == 7
+    assert Rosenbrock().loss(np.array([-1.2, 1.0])) == pytest.approx(24.2, rel=1e-12)
+    assert Rosenbrock(a=2.0).loss(np.array([2.0, 4.0])) == 0
+    np.testing.assert_array_equal(Rosenbrock(a=2.0).gradient(np.array([2.0, 4.0])), [0, 0])
+
+
+def test_leading_axes_are_separate_runs():
+    theta = np.arange(12.0).reshape(2, 3, 2)
+    for problem in (Quadratic([1.0, 3.0]), Rosenbrock()):
+        assert problem.loss(theta).shape == (2, 3)
+        assert problem.loss(theta)[1, 2] == problem.loss(theta[1, 2])
+        np.testing.assert_array_equal(problem.gradient(theta)[1, 2], problem.gradient(theta[1, 2]))
+
+
+def test_the_noise_of_a_gradient_has_the_stated_deviation_and_no_mean():
+    problem, theta, n = Quadratic([2.0, 0.5], noise=3.0), np.ones((100_000, 2)), 100_000
+    noise = problem.gradient(theta, np.random.default_rng(0)) - problem.gradient(theta)
+    assert np.all(np.abs(noise.mean(axis=0)) < 5 * 3 / np.sqrt(n))
+    assert np.all(np.abs(noise.std(axis=0) / 3 - 1) < 5 / np.sqrt(2 * n))
+    np.testing.assert_array_equal(problem.gradient(theta), problem.eigenvalues * theta)
+
+
+def test_the_expected_update_is_the_mean_of_the_squared_update():
+    lam, sigma, eta, square, theta, xi = sympy.symbols("lambda sigma eta E theta xi", positive=True)
+    update = sympy.expand((theta - eta * (lam * theta + sigma * xi)) ** 2)
+    mean = update.coeff(xi, 0).subs(theta**2, square) + update.coeff(xi, 2)  # E[xi] = 0, E[xi²] = 1
+    assert sympy.simplify(Quadratic(lam, noise=sigma).expected_update(square, eta) - mean) == 0
+
+
+def test_the_expected_square_is_that_of_many_runs():
+    problem, rates, n = Quadratic([1.0, 0.2], noise=0.5), 0.5 / np.arange(1, 31), 40_000
+    exact = problem.expected_square(np.array([2.0, -1.0]), rates)
+    theta, rng = np.tile([2.0, -1.0], (n, 1)), np.random.default_rng(1)
+    for t, rate in enumerate(rates):
+        theta = theta - rate * problem.gradient(theta, rng)
+        squares = theta**2
+        assert np.all(np.abs(squares.mean(axis=0) - exact[t + 1]) < 5 * squares.std(axis=0) / np.sqrt(n))
+
+
+def test_the_expected_square_sweeps_over_settings():
+    rates = np.stack([np.full(5, 0.1), np.full(5, 0.3)], axis=1)
+    together = Quadratic([1.0, 2.0], noise=1.0).expected_square(np.ones(2), rates)
+    assert together.shape == (6, 2, 2)
+    alone = Quadratic([1.0, 2.0], noise=1.0).expected_square(1.0, rates[:, 1])
+    np.testing.assert_array_equal(together[:, 1], alone)
+
+
+# --- the digits
+
+
+def test_the_digits_are_the_published_ones_and_cannot_be_changed():
+    images, labels = load_digits()
+    assert images.shape == (1797, 64)
+    assert images.min() == 0
+    assert images.max() == 1
+    # the counts that the repository of the data states for its test set
+    assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert load_digits()[0] is images
+    with pytest.raises(ValueError, match="read-only"):
+        images[0, 0] = 1
+
+
+def test_the_file_of_the_digits_carries_its_licence_and_source():
+    from importlib import resources
+
+    with resources.files("lrbook").joinpath("data/digits.npz").open("rb") as file:
+        data = np.load(file)
+        assert "CC BY 4.0" in str(data["licence"])
+        assert "10.24432/C50P49" in str(data["source"])
+
+
+@pytest.mark.parametrize("hidden", [0, 5])
+def test_the_gradient_of_the_classifier_is_the_slope_of_its_loss(hidden):
+    problem = Digits(hidden=hidden)
+    rng = np.random.default_rng(3)
+    theta = {k: a + 0.3 * rng.standard_normal(a.shape) for k, a in problem.start(1).items()}
+    gradient = problem.gradient(theta)
+    assert list(gradient) == list(theta)
+    for name, array in theta.items():
+        for index in list(np.ndindex(array.shape))[:: max(1, array.size // 7)]:
+            ends = []
+            for sign in (1, -1):
+                moved = {k: a.copy() for k, a in theta.items()}
+                moved[name][index] += sign * 1e-5
+                ends.append(problem.loss(moved))
+            assert gradient[name][index] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4, abs=1e-8)
+
+
+def test_a_blank_classifier_has_the_loss_of_guessing():
+    assert Digits().loss(Digits().start()) == pytest.approx(np.log(10), rel=1e-14)
+
+
+def test_huge_scores_do_not_overflow():
+    problem = Digits()
+    theta = {"W": 1e4 * np.random.default_rng(0).standard_normal((64, 10)), "b": np.zeros(10)}
+    assert np.isfinite(problem.loss(theta))
+    assert all(np.isfinite(g).all() for g in problem.gradient(theta).values())
+
+
+def test_a_batch_gives_the_exact_gradient_on_average():
+    problem, runs = Digits(batch_size=8), 3000
+    rng = np.random.default_rng(0)
+    theta = {"W": 0.1 * rng.standard_normal((64, 10)), "b": np.zeros(10)}
+    many = {k: np.broadcast_to(a, (runs, *a.shape)) for k, a in theta.items()}
+    noisy, exact = problem.gradient(many, rng), problem.gradient(theta)
+    for name in exact:
+        error = noisy[name].std(axis=0) / np.sqrt(runs) + 1e-12
+        assert (np.abs(noisy[name].mean(axis=0) - exact[name]) / error).max() < 5.5  # of 650 entries
+    np.testing.assert_array_equal(Digits().gradient(theta, rng)["W"], exact["W"])  # no batch, no noise
+
+
+def test_many_classifiers_run_at_once():
+    problem = Digits(hidden=4)
+    one, other = problem.start(0), problem.start(1)
+    assert not np.array_equal(one["V"], other["V"])
+    both = {k: np.stack([one[k], other[k]]) for k in one}
+    np.testing.assert_allclose(problem.loss(both), [problem.loss(one), problem.loss(other)], rtol=1e-12)
+    np.testing.assert_allclose(
+        problem.gradient(both)["V"][1], problem.gradient(other)["V"], rtol=1e-9, atol=1e-15
+    )
+    assert problem.accuracy(both).shape == (2,)
+
+
+def test_accuracy_is_measured_on_images_that_training_does_not_see():
+    _, labels = load_digits()
+    problem = Digits(held_out=450)
+    theta = problem.start()
+    assert problem.accuracy(theta) == (labels[-450:] == 0).mean()  # all scores equal: the first digit
+    seen = Digits(held_out=1796)  # one image is left to train on
+    assert seen.loss(theta) == pytest.approx(np.log(10))
+    p_right = seen.gradient(theta)["b"]
+    assert p_right[labels[0]] == pytest.approx(0.1 - 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"held_out": 1797}, "held_out must be < 1797"),
+        ({"hidden": -1}, "hidden must be a whole number >= 0, got -1"),
+        ({"hidden": 2.5}, "hidden must be a whole number >= 0, got 2.5"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Digits(**settings)
+
+
+def test_accuracy_without_held_out_images_is_refused():
+    with pytest.raises(ValueError, match="held_out must be > 0"):
+        Digits(held_out=0).accuracy(Digits().start())

@@ -1,0 +1,161 @@
+"""The checks of exercises: planted mistakes are found and named, right answers pass."""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import sympy
+
+from lrbook import SGD, CosineDecay, ExponentialDecay, PiecewiseConstant, PolynomialDecay, testing
+from lrbook.elementary import in_notebook
+from lrbook.testing import assert_same_optimizer, assert_same_schedule, check, claim, recordings
+
+COSINE = CosineDecay(0.1, 50, 0.01)
+PIECES = PiecewiseConstant([10, 20], [1.0, 0.5, 0.1])
+STAIRS = ExponentialDecay(1.0, 10, 0.5, staircase=True)
+
+
+def found(mine, theirs, **kwargs):
+    with pytest.raises(AssertionError) as caught:
+        assert_same_schedule(mine, theirs, **kwargs)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("schedule", [COSINE, PIECES, STAIRS, PolynomialDecay(0.1, 7)])
+def test_equal_schedules_pass(schedule):
+    assert_same_schedule(schedule, schedule)
+    assert_same_schedule(lambda t: schedule(t) * (1 + 1e-12), schedule)
+
+
+def test_a_difference_is_reported_with_its_first_step_and_both_values():
+    message = found(lambda t: COSINE(t) + (0.01 if t == 37 else 0), COSINE, steps=range(60))
+    assert "first differ at step 37" in message
+    assert str(COSINE(37)) in message
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "meaning"),
+    [
+        (lambda t: COSINE(t + 1), COSINE, "one step early"),
+        (lambda t: COSINE(max(t - 1, 0)), COSINE, "one step late"),
+        (lambda t: 1.0 if t <= 10 else 0.5 if t <= 20 else 0.1, PIECES, "compare < with <="),
+        (lambda t: 0.5 ** ((max(t, 1) - 1) // 10), STAIRS, "compare < with <="),
+        (lambda t: 0.1 - (0.1 - 1e-4) * t / 50, PolynomialDecay(0.1, 50), "a clamp is missing"),
+        (lambda t: 2 * COSINE(t), COSINE, "Yours is 2 times the other"),
+    ],
+)
+def test_a_usual_mistake_is_named(mine, theirs, meaning):
+    assert meaning in found(mine, theirs)
+
+
+def test_an_unusual_mistake_is_not_given_a_wrong_name():
+    message = found(lambda t: 0.1 * 0.9**t, COSINE)
+    assert message.endswith(str(COSINE(1)))
+    assert found(lambda t: 0.3, COSINE, steps=[5]).endswith(str(COSINE(5)))
+
+
+@pytest.mark.parametrize("wrong", [lambda t: None, lambda t: "0.1", lambda t: True, lambda t: np.ones(2)])
+def test_what_is_not_a_number_is_said_to_be_none(wrong):
+    assert "yours must give a number at every step" in found(wrong, COSINE)
+
+
+def test_no_steps_are_refused():
+    with pytest.raises(ValueError, match="steps must name at least one step"):
+        assert_same_schedule(COSINE, COSINE, steps=[])
+
+
+def test_equal_optimizers_pass_and_different_rates_do_not():
+    assert_same_optimizer(SGD(COSINE), SGD(COSINE))
+    assert_same_optimizer(lambda theta, g, lr, t: (theta - lr * g,), SGD(0.3))
+    with pytest.raises(AssertionError, match="first differ at update 1: the parameters are off by"):
+        assert_same_optimizer(SGD(0.1), SGD(0.5))
+    with pytest.raises(AssertionError, match="opposite sign"):
+        assert_same_optimizer(lambda theta, g, lr, t: (theta + lr * g,), SGD(0.5))
+    with pytest.raises(AssertionError, match="first differ at update 4"):
+        assert_same_optimizer(lambda theta, g, lr, t: (theta - lr * g * (t < 4),), SGD(0.5))
+
+
+x = sympy.Symbol("x", positive=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        (2 / 3, 2 / 3),
+        (0.66666666, 2 / 3),
+        (np.array([1.0, 2.0]), [1.0, 2.0]),
+        (True, np.True_),
+        ((x + 1) ** 2, x**2 + 2 * x + 1),
+        ("x + 1", sympy.Symbol("x") + 1),
+        (CosineDecay(0.1, 50, 0.01), COSINE),
+        (lambda t: COSINE(t), COSINE),
+        (SGD(0.1), SGD(0.1)),
+        (lambda theta, g, lr, t: (theta - lr * g,), SGD(0.1)),
+    ],
+)
+def test_a_right_answer_is_said_to_be_right(answer, right, capsys):
+    check(answer, right)
+    assert capsys.readouterr().out == "Right.\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        (0.667, 2 / 3),
+        (-2 / 3, 2 / 3),
+        (float("nan"), 2 / 3),
+        (True, 1),
+        (None, 0.5),
+        ("abc", 0.5),
+        (np.ones(3), np.ones(2)),
+        (x + 2, x + 1),
+        ("x +", x + 1),
+        (5, COSINE),
+        (0.1, SGD(0.1)),
+        (CosineDecay(0.1, 51, 0.01), COSINE),
+        (SGD(0.2), SGD(0.1)),
+    ],
+)
+def test_a_wrong_answer_is_refused_and_the_right_one_is_not_said(answer, right):
+    with pytest.raises(AssertionError) as caught:
+        check(answer, right, hint="Think again.")
+    if isinstance(right, float):
+        assert str(caught.value) == f"{answer} is not it. Think again."
+
+
+def test_dots_are_no_answer_yet(capsys):
+    check(..., 2 / 3)
+    assert capsys.readouterr().out.startswith("No answer yet")
+
+
+def test_a_claim_in_its_band_passes_and_one_outside_is_refused():
+    claim("a", 1.0, 0.5, 1.5)
+    for value in (0.4, 1.6, float("nan"), np.array([1.0])):
+        with pytest.raises(AssertionError, match=r"^a must be in \[0.5, 1.5\], got"):
+            claim("a", value, 0.5, 1.5)
+
+
+def test_in_a_notebook_a_claim_is_stored_under_its_name(monkeypatch):
+    shown = []
+    display = SimpleNamespace(display=lambda data, **options: shown.append((data, options)))
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(display=display))
+    monkeypatch.setattr(testing, "in_notebook", lambda: True)
+    claim("cost", 1234.5, 1000, 2000, "{:,.0f}")
+    ((data, options),) = shown
+    assert data == {"text/plain": "'1,234'"}
+    assert options["metadata"]["scrapbook"]["name"] == "cost"
+
+
+@pytest.mark.parametrize(("shell", "answer"), [(SimpleNamespace(kernel=1), True), (None, False)])
+def test_a_kernel_is_what_makes_a_notebook(monkeypatch, shell, answer):
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert in_notebook() is answer
+
+
+def test_recordings_are_found_from_below_and_missed_elsewhere(monkeypatch, tmp_path):
+    here = [entry["library"] for entry in recordings()]
+    assert here == ["keras", "optax", "tensorflow", "torch"]
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="run this inside a copy of the book's source"):
+        recordings()
