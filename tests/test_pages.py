@@ -107,6 +107,12 @@ def test_figures_say_what_they_show(name):
     assert not poor, "these alt texts do not say what the figure shows"
 
 
+@pytest.mark.parametrize("name", CONTENT)
+def test_markdown_that_a_cell_prints_is_rendered(name):
+    text = (HTML / name).read_text("utf8")
+    assert "<p>|" not in text, "a table is left as text"
+
+
 def test_styles_load_nothing_from_elsewhere():
     for sheet in HTML.joinpath("_static").rglob("*.css"):
         foreign = re.findall(r"(?:url\(|@import)\s*['\"]?((?:https?:)?//[^'\")]+)", sheet.read_text("utf8"))

@@ -48,10 +48,11 @@ def fingerprint(root: Path, patterns: list[str]) -> str:
 
 
 def state(root: Path, patterns: list[str]) -> str:
-    """Hash what the pages depend on besides: these extensions."""
+    """Hash what the pages depend on besides: these extensions, and the book's settings."""
+    settings = [path for path in (root / "_config.yml", root / "_toc.yml") if path.is_file()]
     extensions = sorted(p for p in Path(__file__).parent.rglob("*") if p.suffix in {".py", ".js"})
     digest = hashlib.sha256(fingerprint(root, patterns).encode())
-    for path in extensions:
+    for path in [*extensions, *settings]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
