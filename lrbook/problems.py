@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import numpy as np
@@ -143,8 +143,7 @@ def load_digits() -> tuple[np.ndarray, np.ndarray]:
     UCI Machine Learning Repository, licensed under CC BY 4.0. The arrays are shared: they are
     read-only.
     """
-    with resources.files("lrbook").joinpath("data/digits.npz").open("rb") as file:
-        data = np.load(file)
+    with np.load(Path(__file__).with_name("data") / "digits.npz") as data:
         images, labels = data["images"] / 16, data["labels"].astype(np.intp)
     images.flags.writeable = labels.flags.writeable = False
     return images, labels

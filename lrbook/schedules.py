@@ -46,7 +46,14 @@ from lrbook.hyperparameters import (
 )
 from lrbook.noise import standard_normal
 
-BLOCK = 32768  # elements: a block and its temporaries, 256 KiB each in float64, stay in the cache
+BLOCK = 16384  # elements: a block and its temporaries, 128 KiB each in float64, stay in the cache
+
+
+# the bits of infinity in each kind of float that is checked in one pass
+_INFINITY = {
+    np.dtype(kind): np.array(np.inf, kind).view(bits)[()]
+    for kind, bits in ((np.float32, np.uint32), (np.float64, np.uint64))
+}
 
 
 class Schedule(Hyperparameters):
@@ -86,28 +93,42 @@ class Schedule(Hyperparameters):
         if not is_array(step):
             require("step", step, NON_NEGATIVE)
             return self.rule(step)
-        if step.size <= BLOCK or not self._plain:
-            return self._on_array(step)
-        flat = step.reshape(-1)
-        rate = np.empty(flat.shape, self._on_array(flat[:1]).dtype)
-        for i in range(0, flat.size, BLOCK):
-            rate[i : i + BLOCK] = self._on_array(flat[i : i + BLOCK])
-        return rate.reshape(step.shape)
-
-    def _on_array(self, step: Any) -> Any:
-        """The rates at a checked array of steps: whole numbers as float64, halves through float32."""
-        if step.size and not (step.min() >= 0 and step.max() < np.inf):
-            require("step", step, NON_NEGATIVE)
+        work = _working_dtype(step)
         with np.errstate(over="ignore"):  # a growing rate overflows to infinity, as for numbers
-            if step.dtype.kind in "iu":
-                return self.rule(step.astype(np.float64))
-            if step.dtype == np.float16:
-                return self.rule(step.astype(np.float32)).astype(np.float16)
-            return self.rule(step)
+            if step.size <= BLOCK or not self._plain:
+                rate = self.rule(_checked(step, work))
+            else:
+                flat = step.reshape(-1)
+                rate = np.empty(flat.shape, work)
+                for i in range(0, flat.size, BLOCK):
+                    rate[i : i + BLOCK] = self.rule(_checked(flat[i : i + BLOCK], work))
+                rate = rate.reshape(step.shape)
+        return rate.astype(step.dtype) if step.dtype == np.float16 else rate
 
     def rule(self, step: Any) -> Any:
         """The formula itself, without checks."""
         raise NotImplementedError
+
+
+def _working_dtype(step: Any) -> Any:
+    """What to compute in: whole numbers in float64, halves in float32, which has room for horizons."""
+    if step.dtype.kind in "iu":
+        return np.dtype(np.float64)
+    return np.dtype(np.float32) if step.dtype == np.float16 else step.dtype
+
+
+def _checked(step: Any, dtype: Any) -> Any:
+    """`step` in `dtype`, once it is sure that none of it is negative, NaN or infinite.
+
+    Read as unsigned integers, the bits of floats are in order, and above those of every finite number
+    >= 0 come infinity, NaN, and all that has the sign bit set: one pass suffices.
+    """
+    if step.dtype != dtype:
+        step = step.astype(dtype)
+    limit = _INFINITY.get(dtype)
+    if limit is None or (step.size and step.view(limit.dtype).max() >= limit):
+        require("step", step, NON_NEGATIVE)
+    return step
 
 
 def _periods(step: Any, decay_steps: Any, staircase: bool) -> Any:
