@@ -39,7 +39,7 @@ built: book  ## tests of the built book: facts, pages in a browser, freshness
 	$(PY) -m pytest $(wildcard $(BUILT))
 
 nbval: book  ## run every notebook again and compare every output
-	$(PY) -m pytest -q -p tests.nbval_strict --nbval --nbval-current-env --nbval-cell-timeout=120 _build/jupyter_execute
+	$(PY) -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=120 _build/jupyter_execute
 
 lab: $(READY) notebooks  ## open the chapters as notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks
