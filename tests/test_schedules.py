@@ -195,6 +195,21 @@ def test_symbolic_schedules_can_be_summed_and_integrated():
     )
 
 
+def test_held_schedules_integrate_past_their_horizon():
+    # half the peak over the horizon, then the floor for as long again
+    assert (
+        sympy.simplify(
+            sympy.integrate(CosineDecay(eta, T, alpha)(t), (t, 0, 2 * T)) - T * eta * (1 + 3 * alpha) / 2
+        )
+        == 0
+    )
+    assert (
+        sympy.simplify(sympy.integrate(PolynomialDecay(eta, T, end_lr=0)(t), (t, 0, 2 * T)) - T * eta / 2)
+        == 0
+    )
+    assert sympy.integrate(PiecewiseConstant([10, 20], [1.0, 0.5, 0.1])(t), (t, 0, 30)) == 16  # 10 + 5 + 1
+
+
 def test_a_symbolic_hyperparameter_makes_the_answer_exact_at_a_number_too():
     assert CosineDecay(eta, 4)(1) == eta * (sympy.sqrt(2) / 4 + sympy.Rational(1, 2))
     assert ExponentialDecay(eta, 10, 0.5)(np.float64(10)) == eta / 2
