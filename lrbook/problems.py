@@ -7,8 +7,10 @@ many runs go on at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -90,13 +92,50 @@ class Quadratic(Hyperparameters):
         -------
         array of shape (steps + 1, ..., d)
         """
+        squares = self._expected_squares(theta0, rates)
+        first = next(squares)
+        record = np.empty((len(rates) + 1, *first.shape))
+        for t, square in enumerate(chain([first], squares)):
+            record[t] = square
+        return record
+
+    def expected_loss(self, theta0: Any, rates: Any) -> np.ndarray:
+        r"""The exact mean of the loss before and after each update of a noisy run of SGD.
+
+        .. math:: \mathbb E\,L(\theta_t) = \tfrac12 \sum_i \lambda_i\, \mathbb E\,\theta_{t,i}^2
+
+        Parameters
+        ----------
+        theta0 : array of shape (d,)
+            The start.
+        rates : array of shape (steps, ...)
+            The learning rates :math:`\eta_t`; axes after the first are separate runs.
+
+        Returns
+        -------
+        array of shape (steps + 1, ...)
+
+        Examples
+        --------
+        >>> bowl = Quadratic([1.0, 4.0], noise=0.1)
+        >>> rates = np.array([[0.1, 0.2], [0.1, 0.0]])  # two runs of two updates
+        >>> bowl.expected_loss([1.0, 1.0], rates).round(3)
+        array([[2.5  , 2.5  ],
+               [1.125, 0.401],
+               [0.588, 0.401]])
+        """
+        squares = self._expected_squares(theta0, rates)
+        return np.array([square @ self.eigenvalues for square in squares]) / 2
+
+    def _expected_squares(self, theta0: Any, rates: Any) -> Iterator[np.ndarray]:
+        """The mean square of each parameter of each run, before and after each update."""
         rates = np.asarray(rates, dtype=float)[..., np.newaxis]
         shape = np.broadcast_shapes(rates.shape[1:], np.shape(theta0), np.shape(self.eigenvalues))
-        square = np.empty((len(rates) + 1, *shape))
-        square[0] = np.square(theta0)
-        for t, rate in enumerate(rates):
-            square[t + 1] = self.expected_update(square[t], rate)
-        return square
+        square = np.broadcast_to(np.square(np.asarray(theta0, dtype=float)), shape)
+        yield square
+        for rate in rates:
+            square = self.expected_update(square, rate)
+            yield square
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,6 +76,15 @@ def test_the_expected_square_is_that_of_many_runs():
         assert np.all(np.abs(squares.mean(axis=0) - exact[t + 1]) < 5 * squares.std(axis=0) / np.sqrt(n))
 
 
+def test_the_expected_loss_is_the_loss_of_the_expected_squares():
+    problem, rates = Quadratic([0.5, 2.0], noise=0.3), np.linspace(0.5, 0.1, 12).reshape(4, 3)
+    squares = problem.expected_square([2.0, -1.0], rates)
+    by_hand = 0.5 * (0.5 * squares[..., 0] + 2.0 * squares[..., 1])
+    loss = problem.expected_loss([2.0, -1.0], rates)
+    assert loss.shape == (5, 3)
+    np.testing.assert_allclose(loss, by_hand, rtol=1e-14)
+
+
 def test_the_expected_square_sweeps_over_settings():
     rates = np.stack([np.full(5, 0.1), np.full(5, 0.3)], axis=1)
     together = Quadratic([1.0, 2.0], noise=1.0).expected_square(np.ones(2), rates)
