@@ -19,12 +19,14 @@ class Run:
 
     Attributes
     ----------
-    theta : array of shape (T + 1, ...), or a mapping of names to such arrays
-        The parameters before the first update and after each.
-    loss : array of shape (T + 1, ...)
+    theta : array of shape (n, ...), or a mapping of names to such arrays
+        The parameters before the first update and after each that is recorded: n = T + 1 if all are.
+    loss : array of shape (n, ...)
         The loss at each of them.
     lr : array of shape (T, ...)
         The learning rate that each update really used.
+    step : array of shape (n,)
+        How many updates had been made at each entry of `theta` and `loss`.
     diverged : bool
         Whether the run ended early, because a gradient was not finite any more.
     """
@@ -32,10 +34,13 @@ class Run:
     theta: Any
     loss: np.ndarray
     lr: np.ndarray
+    step: np.ndarray
     diverged: bool = False
 
 
-def descend(problem: Problem, theta0: Any, optimizer: Optimizer, steps: int, *, seed: int = 0) -> Run:
+def descend(
+    problem: Problem, theta0: Any, optimizer: Optimizer, steps: int, *, seed: int = 0, every: int = 1
+) -> Run:
     """Minimize `problem` from `theta0` by `steps` updates of `optimizer`, and record the run.
 
     Parameters
@@ -50,6 +55,8 @@ def descend(problem: Problem, theta0: Any, optimizer: Optimizer, steps: int, *, 
         How many; >= 0.
     seed : int
         Of the generator that noisy gradients are drawn with.
+    every : int
+        Record parameters and loss after every so many updates, and after the last; >= 1.
 
     Returns
     -------
@@ -64,24 +71,31 @@ def descend(problem: Problem, theta0: Any, optimizer: Optimizer, steps: int, *, 
     (array([ 4., -2.,  1.]), array([24. ,  6. ,  1.5]), array([0.5, 0.5]))
     """
     rng = np.random.default_rng(as_count("seed", seed))
+    steps, every = as_count("steps", steps), as_count("every", every)
+    if every < 1:
+        raise ValueError(f"every must be >= 1, got {every}")
     theta = _copied(theta0)
     state = optimizer.init(theta)
-    thetas, losses, rates, diverged = [_copied(theta)], [problem.loss(theta)], [], False
+    thetas, losses, recorded, rates = [_copied(theta)], [problem.loss(theta)], [0], []
     with np.errstate(over="ignore", invalid="ignore"):  # a run that leaves is recorded as one
-        for _ in range(as_count("steps", steps)):
+        while state.t < steps:
             gradient = problem.gradient(optimizer.gradient_point(theta, state), rng)
-            if not all(np.isfinite(g).all() for g in named(gradient, "gradient").values()):
-                diverged = True
+            diverged = not all(np.isfinite(g).all() for g in named(gradient, "gradient").values())
+            if not diverged:
+                rates.append(optimizer.step(theta, gradient, state))
+            due = diverged or state.t % every == 0 or state.t == steps
+            if due and state.t > recorded[-1]:
+                thetas.append(_copied(theta))
+                losses.append(problem.loss(theta))
+                recorded.append(state.t)
+            if diverged:
                 break
-            rates.append(optimizer.step(theta, gradient, state))
-            thetas.append(_copied(theta))
-            losses.append(problem.loss(theta))
     record: Any
     if isinstance(theta, Mapping):
         record = {name: np.stack([theta[name] for theta in thetas]) for name in theta}
     else:
         record = np.stack(thetas)
-    return Run(record, np.array(losses), np.array(rates), diverged)
+    return Run(record, np.array(losses), np.array(rates), np.array(recorded), len(rates) < steps)
 
 
 def _copied(theta: Any) -> Any:

@@ -61,6 +61,25 @@ def test_a_run_that_diverges_is_recorded_until_it_does():
     assert np.isfinite(run.theta[-2]).all()
 
 
+def test_recording_every_few_updates_changes_what_is_kept_and_nothing_else():
+    problem, start = Quadratic([1.0], noise=1.0), np.ones(1)
+    full, few = (descend(problem, start, SGD(lr=0.1), 20, every=every) for every in (1, 8))
+    assert full.step.tolist() == list(range(21))
+    assert few.step.tolist() == [0, 8, 16, 20]  # the last one too
+    np.testing.assert_array_equal(few.theta, full.theta[few.step])
+    np.testing.assert_array_equal(few.loss, full.loss[few.step])
+    np.testing.assert_array_equal(few.lr, full.lr)
+
+
+def test_a_run_that_diverges_is_recorded_to_its_last_update_however_seldom():
+    full, few = (
+        descend(Quadratic([1.0]), np.ones(1), SGD(lr=5.0), 10_000, every=every) for every in (1, 1000)
+    )
+    assert few.diverged
+    assert few.step.tolist() == [0, len(full.lr)]
+    np.testing.assert_array_equal(few.theta, full.theta[few.step])
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
@@ -68,6 +87,8 @@ def test_a_run_that_diverges_is_recorded_until_it_does():
         ({"steps": 2.5}, ValueError, "steps must be a whole number >= 0, got 2.5"),
         ({"steps": "3"}, TypeError, "steps must be a number"),
         ({"steps": np.array([1, 2])}, TypeError, "steps must be one whole number"),
+        ({"steps": 3, "every": 0}, ValueError, "every must be >= 1, got 0"),
+        ({"steps": 3, "every": 1.5}, ValueError, "every must be a whole number >= 0, got 1.5"),
         ({"steps": 3, "seed": -1}, ValueError, "seed must be a whole number >= 0, got -1"),
     ],
 )
