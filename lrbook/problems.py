@@ -16,7 +16,7 @@ from typing import Annotated, Any, Protocol
 
 import numpy as np
 
-from lrbook.hyperparameters import Count, Hyperparameters, NonNegative, Positive, Rule
+from lrbook.hyperparameters import Count, Hyperparameters, NonNegative, Positive, Rule, as_count
 
 Finite = Annotated[Any, Rule("a number", lambda x: x == x)]
 
@@ -43,7 +43,7 @@ class Quadratic(Hyperparameters):
     eigenvalues : array of shape (d,)
         The curvatures :math:`\lambda_i`, in units of loss over :math:`\theta^2`; one below zero makes a
         saddle.
-    noise : number
+    noise : number or array that broadcasts to the shape of theta
         The standard deviation :math:`\sigma` >= 0 of each entry of the gradient.
 
     Examples
@@ -127,10 +127,73 @@ class Quadratic(Hyperparameters):
         squares = self._expected_squares(theta0, rates)
         return np.array([square @ self.eigenvalues for square in squares]) / 2
 
+    def best_rates(self, theta0: Any, rates: Any, *, sweeps: int = 500, rtol: float = 1e-9) -> np.ndarray:
+        r"""The learning rates with the smallest expected loss after the last update.
+
+        As a function of one rate alone, the others fixed, that loss is a parabola with its bottom at
+
+        .. math:: \eta_t = \frac{\sum_i \lambda_i D_{t,i}\, \mathbb E\,\theta_{t,i}^2}
+            {\sum_i D_{t,i} (\lambda_i^2\, \mathbb E\,\theta_{t,i}^2 + \sigma^2)}, \qquad
+            D_{t,i} = \lambda_i \prod_{s > t} (1 - \eta_s \lambda_i)^2.
+
+        Each rate in turn is put there, again and again until none moves any more. What is found is
+        a minimum along every coordinate; it is not proved to be the lowest of all.
+
+        Parameters
+        ----------
+        theta0 : array of shape (d,)
+            The start.
+        rates : array of shape (steps, ...)
+            Where to begin; axes after the first are separate searches.
+        sweeps : int
+            How often each rate may be moved.
+        rtol : float
+            The change of a rate, relative to the largest, that counts as none.
+
+        Returns
+        -------
+        array of the shape of `rates`, after broadcasting
+
+        Raises
+        ------
+        ValueError
+            If there is no noise, or a curvature is not > 0: then no rates are best.
+        RuntimeError
+            If the rates still move in the last sweep.
+
+        Examples
+        --------
+        With one curvature it is 1/t, whatever the search begins with.
+
+        >>> Quadratic([1.0], noise=1.0).best_rates([1.0], np.full(4, 0.1)).round(6)
+        array([0.5     , 0.333333, 0.25    , 0.2     ])
+        """
+        if not np.all(np.greater(self.noise, 0)):
+            raise ValueError(f"noise must be > 0 for best rates, got {self.noise}")
+        if not np.all(np.greater(self.eigenvalues, 0)):
+            raise ValueError(f"eigenvalues must be > 0 for best rates, got {self.eigenvalues}")
+        first = next(self._expected_squares(theta0, rates))
+        best = np.array([np.broadcast_to(rate, first.shape[:-1]) for rate in rates], dtype=float)
+        weight = np.empty((len(best), *first.shape))  # D
+        for _ in range(as_count("sweeps", sweeps)):
+            before, square, later = best.copy(), first, np.broadcast_to(self.eigenvalues, first.shape)
+            for t in reversed(range(len(best))):
+                weight[t] = later
+                later = later * (1 - best[t, ..., np.newaxis] * self.eigenvalues) ** 2
+            for t in range(len(best)):
+                pull = self.eigenvalues * square
+                spread = self.eigenvalues * pull + np.square(self.noise)
+                best[t] = (weight[t] * pull).sum(axis=-1) / (weight[t] * spread).sum(axis=-1)
+                square = self.expected_update(square, best[t, ..., np.newaxis])
+            if np.all(np.abs(best - before) <= rtol * best.max(axis=0, initial=0)):
+                return best
+        raise RuntimeError(f"the best rates must settle within sweeps, got {sweeps} and they still move")
+
     def _expected_squares(self, theta0: Any, rates: Any) -> Iterator[np.ndarray]:
         """The mean square of each parameter of each run, before and after each update."""
         rates = np.asarray(rates, dtype=float)[..., np.newaxis]
-        shape = np.broadcast_shapes(rates.shape[1:], np.shape(theta0), np.shape(self.eigenvalues))
+        others = map(np.shape, (theta0, self.eigenvalues, self.noise))
+        shape = np.broadcast_shapes(rates.shape[1:], *others)
         square = np.broadcast_to(np.square(np.asarray(theta0, dtype=float)), shape)
         yield square
         for rate in rates:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy
 
-from lrbook import Digits, Quadratic, Rosenbrock, load_digits
+from lrbook import Digits, InverseTimeDecay, Quadratic, Rosenbrock, load_digits
 
 
 def differences(problem, theta, width):
@@ -74,6 +74,57 @@ def test_the_expected_square_is_that_of_many_runs():
         theta = theta - rate * problem.gradient(theta, rng)
         squares = theta**2
         assert np.all(np.abs(squares.mean(axis=0) - exact[t + 1]) < 5 * squares.std(axis=0) / np.sqrt(n))
+
+
+def test_the_best_rates_along_one_curvature_fall_like_one_over_t():
+    curvature, sigma, start = 0.5, 2.0, 3.0
+    r = sigma**2 / (curvature**2 * start**2)
+    problem = Quadratic([curvature], noise=sigma)
+    best = problem.best_rates([start], np.full(30, 0.2))
+    np.testing.assert_allclose(
+        best, InverseTimeDecay(1 / (curvature * (1 + r)), 1, 1 / (1 + r))(np.arange(30))
+    )
+
+
+def test_no_small_change_of_the_best_rates_is_better_and_the_search_forgets_where_it_began():
+    problem, start, rng = (
+        Quadratic([0.05, 0.3, 1.0], noise=0.2),
+        np.array([1.0, -2.0, 1.0]),
+        np.random.default_rng(0),
+    )
+    best = problem.best_rates(start, np.full(40, 0.1))
+    np.testing.assert_allclose(problem.best_rates(start, np.linspace(1.0, 0.0, 40)), best, rtol=1e-6)
+    least = problem.expected_loss(start, best)[-1]
+    changed = best[:, np.newaxis] * (1 + 0.03 * rng.standard_normal((40, 200)))
+    assert (problem.expected_loss(start, changed)[-1] > least).all()
+    slope = [
+        problem.expected_loss(start, np.stack([best + 1e-6 * e, best - 1e-6 * e], axis=1))[-1] @ [1, -1]
+        for e in np.eye(40)
+    ]
+    np.testing.assert_allclose(slope, 0, atol=1e-12)  # against losses near 0.02
+
+
+def test_best_rates_are_found_for_many_noises_at_once():
+    noises = np.array([0.1, 1.0])
+    together = Quadratic([0.1, 1.0], noise=noises[:, np.newaxis]).best_rates(np.ones(2), np.full(9, 0.1))
+    for column, noise in zip(together.T, noises, strict=True):
+        alone = Quadratic([0.1, 1.0], noise=noise).best_rates(np.ones(2), np.full(9, 0.1))
+        np.testing.assert_allclose(column, alone, rtol=1e-7)
+    assert Quadratic([1.0], noise=1.0).best_rates([1.0], np.empty(0)).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("problem", "options", "error", "message"),
+    [
+        (Quadratic([1.0]), {}, ValueError, "noise must be > 0 for best rates, got 0.0"),
+        (Quadratic([1.0, -1.0], noise=1.0), {}, ValueError, "eigenvalues must be > 0 for best rates"),
+        (Quadratic([0.1, 1.0], noise=1.0), {"sweeps": 1}, RuntimeError, "must settle within sweeps, got 1 "),
+        (Quadratic([1.0], noise=1.0), {"sweeps": -1}, ValueError, "sweeps must be a whole number >= 0, got -1"),
+    ],
+)  # fmt: skip
+def test_best_rates_that_do_not_exist_or_are_not_reached_are_not_returned(problem, options, error, message):
+    with pytest.raises(error, match=message):
+        problem.best_rates(np.ones(1), np.full(5, 0.1), **options)
 
 
 def test_the_expected_loss_is_the_loss_of_the_expected_squares():
