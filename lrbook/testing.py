@@ -107,13 +107,35 @@ def _meaning(
         return "Yours is one step early: the first update uses step 0"
     if close(ours[1:], _values(theirs, np.maximum(at[1:] - 1, 0), "the other")):
         return "Yours is one step late: the first update uses step 0"
-    agree_first = same[at < wrong[0]].all() and (~same[at >= wrong[0]]).mean() > 0.9
-    if agree_first and np.ptp(right[~same]) == 0:
-        return "They agree until the other holds its last value: a clamp is missing"
+    if n := _pace(mine, theirs, at, wrong, rtol):
+        return f"Yours is {n} times as fast: are its lengths in epochs, and its steps updates?"
+    if n := _pace(theirs, mine, at, wrong, rtol):
+        return f"Yours is {n} times as slow: are its lengths in updates, and its steps epochs?"
+    if same[at < wrong[0]].all() and (~same[at >= wrong[0]]).mean() > 0.9:
+        if np.ptp(right[~same]) == 0:
+            return "They agree until the other holds its last value: a clamp is missing"
+        if np.ptp(ours[~same]) == 0:
+            return "They agree until yours holds its last value: the other has no clamp"
     ratio = ours[right != 0] / right[right != 0]
     if ratio.size and close(ratio, ratio[0]):
         return f"Yours is {ratio[0]:.6g} times the other at every step"
     return ""
+
+
+def _pace(fast: ScheduleLike, slow: ScheduleLike, at: np.ndarray, wrong: np.ndarray, rtol: float) -> int:
+    """How many steps of `slow` each step of `fast` covers, if a whole number above 1; otherwise 0.
+
+    A first pass over all numbers looks at three steps, a second over what is left at all of them.
+    """
+
+    def agree(steps: np.ndarray, n: np.ndarray) -> Any:
+        a, b = _values(fast, steps, "one"), _values(slow, n * steps, "one")
+        return np.isclose(a, b, rtol=max(rtol, 1e-9), atol=0)
+
+    n = np.arange(2, 2001)
+    for step in wrong[[0, wrong.size // 2, -1]]:
+        n = n[agree(np.full(n.size, step), n)]
+    return next((int(k) for k in n if agree(np.unique(at // k), np.array(k)).all()), 0)
 
 
 def assert_same_optimizer(

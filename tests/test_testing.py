@@ -1,5 +1,6 @@
 """The checks of exercises: planted mistakes are found and named, right answers pass."""
 
+import re
 import sys
 from types import SimpleNamespace
 
@@ -7,12 +8,24 @@ import numpy as np
 import pytest
 import sympy
 
-from lrbook import SGD, CosineDecay, ExponentialDecay, PiecewiseConstant, PolynomialDecay, testing
+from lrbook import (
+    SGD,
+    CosineDecay,
+    ExponentialDecay,
+    InverseTimeDecay,
+    LinearCosineDecay,
+    NaturalExpDecay,
+    NoisyLinearCosineDecay,
+    PiecewiseConstant,
+    PolynomialDecay,
+    testing,
+)
 from lrbook.elementary import in_notebook
 from lrbook.testing import assert_same_optimizer, assert_same_schedule, check, claim, recordings
 
 COSINE = CosineDecay(0.1, 50, 0.01)
 PIECES = PiecewiseConstant([10, 20], [1.0, 0.5, 0.1])
+NATURAL = NaturalExpDecay(1.0, 40, 0.5)
 STAIRS = ExponentialDecay(1.0, 10, 0.5, staircase=True)
 
 
@@ -37,16 +50,51 @@ def test_a_difference_is_reported_with_its_first_step_and_both_values():
 @pytest.mark.parametrize(
     ("mine", "theirs", "meaning"),
     [
-        (lambda t: COSINE(t + 1), COSINE, "one step early"),
-        (lambda t: COSINE(max(t - 1, 0)), COSINE, "one step late"),
         (lambda t: 1.0 if t <= 10 else 0.5 if t <= 20 else 0.1, PIECES, "compare < with <="),
         (lambda t: 0.5 ** ((max(t, 1) - 1) // 10), STAIRS, "compare < with <="),
         (lambda t: 0.1 - (0.1 - 1e-4) * t / 50, PolynomialDecay(0.1, 50), "a clamp is missing"),
+        (lambda t: NATURAL(min(t, 40)), NATURAL, "the other has no clamp"),
         (lambda t: 2 * COSINE(t), COSINE, "Yours is 2 times the other"),
     ],
 )
 def test_a_usual_mistake_is_named(mine, theirs, meaning):
     assert meaning in found(mine, theirs)
+
+
+EVERY = [  # of 12,000 steps or so, 30 epochs of 400 updates
+    PiecewiseConstant([4000, 8000], [1.0, 0.5, 0.1]),
+    ExponentialDecay(1.0, 4000, 0.5),
+    ExponentialDecay(1.0, 4000, 0.5, staircase=True),
+    NaturalExpDecay(1.0, 4000, 0.5),
+    PolynomialDecay(1.0, 12_000),
+    PolynomialDecay(1.0, 4000, cycle=True),
+    InverseTimeDecay(1.0, 4000, 0.5),
+    CosineDecay(1.0, 12_000, 0.01),
+    LinearCosineDecay(1.0, 12_000, num_periods=2.5),
+    NoisyLinearCosineDecay(1.0, 12_000),
+]
+every = pytest.mark.parametrize("schedule", EVERY, ids=lambda s: type(s).__name__)
+
+
+@every
+@pytest.mark.parametrize(
+    ("mistake", "meaning"),
+    [
+        (lambda schedule, t: schedule(t + 1), "one step early"),
+        (lambda schedule, t: schedule(max(t - 1, 0)), "one step late|compare < with <="),
+        (lambda schedule, t: 0.1 * schedule(t), "Yours is 0.1 times the other"),
+    ],
+)
+def test_a_planted_mistake_is_named_for_every_schedule(schedule, mistake, meaning):
+    assert re.search(meaning, found(lambda t: mistake(schedule, t), schedule))
+
+
+@pytest.mark.parametrize("schedule", EVERY[:-1], ids=lambda s: type(s).__name__)
+def test_epochs_for_updates_are_named_for_every_schedule_without_noise(schedule):
+    fast, slow = (lambda t: schedule(400 * t)), (lambda t: schedule(t / 400))
+    assert "Yours is 400 times as fast: are its lengths in epochs" in found(fast, schedule)
+    assert "Yours is 400 times as slow: are its lengths in updates" in found(slow, schedule)
+    assert "Yours is 400 times as slow" in found(lambda t: schedule(t // 400), schedule)  # once an epoch
 
 
 def test_an_unusual_mistake_is_not_given_a_wrong_name():
