@@ -4,6 +4,7 @@ The two sides of a ratio are timed in turn, and the best of many rounds is taken
 machine that is doing nothing else.
 """
 
+import itertools
 import subprocess
 import sys
 import timeit
@@ -20,6 +21,7 @@ from lrbook import (
     NoisyLinearCosineDecay,
     PiecewiseConstant,
     PolynomialDecay,
+    Quadratic,
 )
 from lrbook.noise import standard_normal
 
@@ -111,7 +113,49 @@ def optimizers():
         print(f"  {type(opt).__name__:24} {ours / theirs:5.2f}   (copying one array: {copy / theirs:.2f})")
 
 
+def race():
+    """A sweep over schedules, rates and curvatures: one vectorized call, or a loop over scalars."""
+    curvatures, sigma, steps, peaks = np.geomspace(0.01, 1, 9), 0.1, 1000, np.geomspace(0.01, 1, 100)
+    shapes = [
+        PiecewiseConstant([500, 750], [1.0, 0.1, 0.01]),
+        ExponentialDecay(1.0, steps, 0.05),
+        NaturalExpDecay(1.0, steps, 3.0),
+        PolynomialDecay(1.0, steps, end_lr=0.0),
+        InverseTimeDecay(1.0, steps, 19.0),
+        CosineDecay(1.0, steps),
+        LinearCosineDecay(1.0, steps),
+        NoisyLinearCosineDecay(1.0, steps),
+    ]
+    bowl, at = Quadratic(curvatures, sigma), np.arange(steps)
+
+    def together():
+        rates = np.stack([shape(at) for shape in shapes], axis=1)[..., np.newaxis] * peaks
+        return bowl.expected_loss(np.ones(9), rates)[-1]
+
+    def one_by_one(some):
+        losses = np.zeros((len(shapes), some.size))
+        for (i, shape), (j, peak) in itertools.product(enumerate(shapes), enumerate(some.tolist())):
+            for curvature in curvatures.tolist():
+                square = 1.0
+                for t in range(steps):
+                    rate = peak * shape(t)
+                    square = (1 - rate * curvature) ** 2 * square + (rate * sigma) ** 2
+                losses[i, j] += curvature * square / 2
+        return losses
+
+    some = peaks[::50]  # the loop is too slow for all
+    np.testing.assert_allclose(one_by_one(some), together()[:, ::50], rtol=1e-9)
+    (vector,), (scalar,) = best(together, rounds=5), best(lambda: one_by_one(some), rounds=2)
+    updates = [len(shapes) * n * curvatures.size * steps for n in (peaks.size, some.size)]
+    throughput, scalars = updates[0] / vector, updates[1] / scalar
+    print(f"\nthe race's sweep, {len(shapes)} schedules x {peaks.size} rates x {curvatures.size} curvatures:")
+    print(
+        f"  {throughput / 1e6:.0f} million updates a second, {throughput / scalars:.0f} times a loop of scalars"
+    )
+
+
 if __name__ == "__main__":
     schedules()
     imports()
     optimizers()
+    race()
