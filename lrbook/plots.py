@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib import resources
+from itertools import cycle
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from lrbook.elementary import in_notebook
+from lrbook.hyperparameters import as_count
 
 BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY, GREY = (
     "#0072B2", "#D55E00", "#009E73", "#AA4499", "#C78C00", "#56B4E9", "#555555"
 )  # fmt: skip
+COLORS = (BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY, GREY)
 
 
 def use_style() -> None:
@@ -28,6 +32,52 @@ def use_style() -> None:
 
         inline: Any = backend_inline
         inline.set_matplotlib_formats("svg", metadata={"Date": None})  # no date: the same bytes every time
+
+
+def draw_schedules(schedules: Mapping[str, Callable[[Any], Any]], steps: int) -> tuple[Any, Any]:
+    """Draw schedules over `steps` updates: on the left the rate, on the right the distance covered.
+
+    Parameters
+    ----------
+    schedules : mapping of labels to schedules
+        What to draw, in the order of the colours.
+    steps : int
+        How many updates, > 0; the rate is drawn at 0 to `steps`, and is the rate of the next update.
+
+    Returns
+    -------
+    tuple of matplotlib.axes.Axes
+        The two panels. The distance after t updates is the sum of the first t rates.
+
+    Examples
+    --------
+    >>> from lrbook import CosineDecay, ExponentialDecay
+    >>> rate, distance = draw_schedules({"cosine": CosineDecay(1.0, 50)}, steps=50)
+    >>> rate.get_lines()[0].get_ydata()[[0, 50]]
+    array([1., 0.])
+    >>> float(distance.get_lines()[0].get_ydata()[-1])
+    25.5
+    """
+    steps = as_count("steps", steps)
+    if steps < 1:
+        raise ValueError(f"steps must be > 0, got {steps}")
+    _, panels = plt.subplots(1, 2, figsize=(6.4, 2.6), sharex=True)
+    at = np.arange(steps + 1)
+    for (label, schedule), color in zip(schedules.items(), cycle(COLORS), strict=False):
+        rates = np.array([schedule(int(t)) for t in at])
+        drawstyle = "steps-post" if _jumps(rates) else "default"
+        panels[0].plot(at, rates, color=color, label=label, drawstyle=drawstyle)
+        panels[1].plot(at, np.concatenate([[0.0], np.cumsum(rates[:-1])]), color=color)
+    panels[0].set(xlabel="step [updates]", title="learning rate")
+    panels[1].set(xlabel="step [updates]", title="distance covered")
+    panels[0].figure.legend(loc="outside upper center", ncols=3)
+    return tuple(panels)
+
+
+def _jumps(rates: np.ndarray) -> bool:
+    """Whether a schedule holds its rate between jumps: then most steps change nothing, but some do."""
+    still = np.diff(rates) == 0
+    return bool(0.5 < still.mean() < 1)
 
 
 def label_lines(ax: Any, pad: float = 4.0) -> None:

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from lrbook import plots
+from lrbook import CosineDecay, ExponentialDecay, PiecewiseConstant, plots
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +46,36 @@ def test_labels_of_lines_that_end_together_are_moved_apart():
             assert not one.overlaps(other)
     colors = {text.get_text(): text.get_color() for text in ax.texts}
     assert colors == {line.get_label(): line.get_color() for line in ax.get_lines()[:4]}
+
+
+def test_drawn_schedules_are_what_the_schedules_give_and_distances_their_sums():
+    schedules = {
+        "cosine": CosineDecay(1.0, 10),
+        "drop": PiecewiseConstant([3], [1.0, 0.5]),
+        "halves": lambda t: 0.5**t,
+    }
+    rate, distance = plots.draw_schedules(schedules, 12)
+    for schedule, rates, sums in zip(schedules.values(), rate.get_lines(), distance.get_lines(), strict=True):
+        expected = [schedule(t) for t in range(13)]
+        np.testing.assert_array_equal(rates.get_ydata(), expected)
+        np.testing.assert_allclose(sums.get_ydata()[[0, 1, 12]], [0, expected[0], sum(expected[:12])])
+    (legend,) = rate.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(schedules)
+
+
+def test_what_holds_and_drops_is_drawn_as_steps():
+    rate, _ = plots.draw_schedules(
+        {"stairs": ExponentialDecay(1.0, 5, 0.5, staircase=True), "smooth": ExponentialDecay(1.0, 5, 0.5)}, 20
+    )
+    assert [line.get_drawstyle() for line in rate.get_lines()] == ["steps-post", "default"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"), [(0, "steps must be > 0, got 0"), (2.5, "steps must be a whole number")]
+)
+def test_schedules_are_drawn_over_whole_steps(steps, message):
+    with pytest.raises(ValueError, match=message):
+        plots.draw_schedules({}, steps)
 
 
 def luminance(color):
