@@ -61,7 +61,8 @@ def draw_schedules(schedules: Mapping[str, Callable[[Any], Any]], steps: int) ->
     steps = as_count("steps", steps)
     if steps < 1:
         raise ValueError(f"steps must be > 0, got {steps}")
-    _, panels = plt.subplots(1, 2, figsize=(6.4, 2.6), sharex=True)
+    height = 2.4 + 0.25 * -(-len(schedules) // 3)  # inches: the panels, and a row of the legend for three
+    _, panels = plt.subplots(1, 2, figsize=(6.4, height), sharex=True)
     at = np.arange(steps + 1)
     for (label, schedule), color in zip(schedules.items(), cycle(COLORS), strict=False):
         rates = np.array([schedule(int(t)) for t in at])
