@@ -17,7 +17,7 @@ import lrbook
 
 ROOT = Path(__file__).parent.parent
 BOOK = ROOT / "book"
-FRONT = {"index", "notation", "api", "bibliography", "status"}
+FRONT = {"index", "atlas", "errata", "notation", "api", "bibliography", "status"}
 HEADINGS = [
     "By hand",
     "Derivation",
@@ -28,6 +28,26 @@ HEADINGS = [
     "Summary and sources",
 ]
 KNOWN_HOW = ("proved", "computed here", "reported", "open")
+NOTES = [  # what the source notes claim about schedules, in their order
+    "固定学习率衰减",
+    "在使用过程中都是直接调包，但是了解其原理才能做出最优选择",
+    "对每个step设置固定的LR",
+    "指数型衰减",
+    "标准指数型衰减与阶梯式指数型衰减（为了在同一个衰减周期中保持相同的lr）",
+    "和上一个相比，使用了 $\\frac{1}{e}$ 作为底数",
+    "`natural_expo_decay` 的lr下降速度要比 `exponential_decay` 快得多",
+    "`natural_expo_decay` 相对适合容易训练的网络，使模型在训练初期就快速收敛",
+    "调包时有一个参数 `cycle`，用于决定lr是否在下降后重新上升",
+    "这是为了防止后期的lr非常小导致网络一直陷于某个局部极小点",
+    "通过突然调大lr可以帮助网络跳出该极小点，增加探索区域，从而找到更优的局部极小点",
+    "时间（迭代次数）倒数衰减",
+    "近两年主流LLM都采用cosine decay的学习率策略",
+    "lr首先缓慢下降，然后加速下降，再次缓慢下降",
+    "仅采用余弦函数进行学习率衰减，使学习率在每个周期内逐渐减小",
+    "在余弦衰减的基础上加入线性递减项，使学习率除了周期性振荡外，还能整体上缓慢下降",
+    "在线性余弦衰减基础上添加随机噪声，使学习率在每次更新时有随机变化",
+    "从而避免陷入局部最优",
+]
 
 
 def toc():
@@ -226,6 +246,21 @@ def test_every_public_name_is_documented_and_used_in_the_book():
         if name not in {"Schedule", "Optimizer", "State", "Run"}:  # used through what they describe
             assert re.search(rf"\b{name}\b", used), f"{name} is not used in the book"
         assert inspect.getdoc(getattr(lrbook, name))
+
+
+def test_every_claim_of_the_notes_has_a_verdict_with_evidence_and_a_link():
+    text = (BOOK / "errata.md").read_text(encoding="utf-8")
+    entries = re.split(r"^### \d+\. .*$", text, flags=re.M)[1:]
+    assert len(entries) == len(NOTES)
+    entries[-1] = entries[-1].split("\n## ")[0]
+    listed = re.findall(r"^\| (\d+) \|.*\| (right|conditional|wrong) \|$", text, re.M)
+    assert [int(number) for number, _ in listed] == list(range(1, len(NOTES) + 1))
+    for quote, entry, (_, verdict) in zip(NOTES, entries, listed, strict=True):
+        assert f"\n> {quote}\n" in entry
+        (given,) = re.findall(r"^\*\*(Right|Conditional|Wrong)\b", entry, re.M)
+        assert given.lower() == verdict, quote
+        assert "assert " in entry.split("```{code-cell}")[1], quote
+        assert "{doc}`" in entry, quote
 
 
 def test_a_cell_whose_output_may_vary_says_why():
