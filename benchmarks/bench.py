@@ -150,7 +150,7 @@ def race():
     throughput, scalars = updates[0] / vector, updates[1] / scalar
     print(f"\nthe race's sweep, {len(shapes)} schedules x {peaks.size} rates x {curvatures.size} curvatures:")
     print(
-        f"  {throughput / 1e6:.0f} million updates a second, {throughput / scalars:.0f} times a loop of scalars"
+        f"  {throughput / 1e6:.0f} million updates a second, {throughput / scalars:.0f} times a scalar loop"
     )
 
 
