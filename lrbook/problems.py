@@ -16,9 +16,19 @@ from typing import Annotated, Any, Protocol
 
 import numpy as np
 
-from lrbook.hyperparameters import Count, Hyperparameters, NonNegative, Positive, Rule, as_count
+from lrbook.hyperparameters import (
+    Count,
+    Hyperparameters,
+    NonNegative,
+    Positive,
+    Rule,
+    as_count,
+    as_value,
+    require,
+)
 
-Finite = Annotated[Any, Rule("a number", lambda x: x == x)]
+FINITE = Rule("a number", lambda x: x == x)
+Finite = Annotated[Any, FINITE]
 
 
 class Problem(Protocol):
@@ -125,7 +135,7 @@ class Quadratic(Hyperparameters):
                [0.588, 0.401]])
         """
         squares = self._expected_squares(theta0, rates)
-        return np.array([square @ self.eigenvalues for square in squares]) / 2
+        return np.array([(self.eigenvalues * square).sum(axis=-1) for square in squares]) / 2
 
     def best_rates(self, theta0: Any, rates: Any, *, sweeps: int = 500, rtol: float = 1e-9) -> np.ndarray:
         r"""The learning rates with the smallest expected loss after the last update.
@@ -159,7 +169,7 @@ class Quadratic(Hyperparameters):
         ValueError
             If there is no noise, or a curvature is not > 0: then no rates are best.
         RuntimeError
-            If the rates still move in the last sweep.
+            If the rates still move in the last sweep, as they also do where the squares overflow.
 
         Examples
         --------
@@ -180,18 +190,22 @@ class Quadratic(Hyperparameters):
             for t in reversed(range(len(best))):
                 weight[t] = later
                 later = later * (1 - best[t, ..., np.newaxis] * self.eigenvalues) ** 2
-            for t in range(len(best)):
-                pull = self.eigenvalues * square
-                spread = self.eigenvalues * pull + np.square(self.noise)
-                best[t] = (weight[t] * pull).sum(axis=-1) / (weight[t] * spread).sum(axis=-1)
-                square = self.expected_update(square, best[t, ..., np.newaxis])
+            with np.errstate(over="ignore", invalid="ignore"):
+                for t in range(len(best)):
+                    pull = self.eigenvalues * square
+                    spread = self.eigenvalues * pull + np.square(self.noise)
+                    best[t] = (weight[t] * pull).sum(axis=-1) / (weight[t] * spread).sum(axis=-1)
+                    square = self.expected_update(square, best[t, ..., np.newaxis])
             if np.all(np.abs(best - before) <= rtol * best.max(axis=0, initial=0)):
                 return best
-        raise RuntimeError(f"the best rates must settle within sweeps, got {sweeps} and they still move")
+        raise RuntimeError(f"the best rates must settle within sweeps, got {sweeps}, and they still move")
 
     def _expected_squares(self, theta0: Any, rates: Any) -> Iterator[np.ndarray]:
         """The mean square of each parameter of each run, before and after each update."""
-        rates = np.asarray(rates, dtype=float)[..., np.newaxis]
+        rates = np.asarray(as_value("rates", rates), dtype=float)[..., np.newaxis]
+        if rates.ndim == 1:
+            raise ValueError(f"rates must have a first axis, the steps, got the number {rates[0]}")
+        require("rates", rates, FINITE)
         others = map(np.shape, (theta0, self.eigenvalues, self.noise))
         shape = np.broadcast_shapes(rates.shape[1:], *others)
         square = np.broadcast_to(np.square(np.asarray(theta0, dtype=float)), shape)

@@ -113,12 +113,40 @@ def test_best_rates_are_found_for_many_noises_at_once():
     assert Quadratic([1.0], noise=1.0).best_rates([1.0], np.empty(0)).shape == (0,)
 
 
+@pytest.mark.parametrize("method", ["expected_square", "expected_loss", "best_rates"])
+@pytest.mark.parametrize(
+    ("rates", "error", "message"),
+    [
+        (0.1, ValueError, "rates must have a first axis, the steps, got the number 0.1"),
+        ([0.1, float("nan")], ValueError, "rates must be finite and a number, got nan"),
+        ([0.1, float("inf")], ValueError, "rates must be finite and a number, got inf"),
+        (["0.1"], TypeError, "rates must be real numbers, got dtype <U3"),
+        (None, TypeError, "rates must be a number, an array or a SymPy expression, got None"),
+    ],
+)
+def test_rates_that_are_none_are_refused(method, rates, error, message):
+    with pytest.raises(error, match=message):
+        getattr(Quadratic([1.0], noise=1.0), method)([1.0], rates)
+
+
+def test_a_single_curvature_may_be_a_number():
+    rates = np.linspace(0.5, 0.1, 5)
+    number, array = (Quadratic(curvature, noise=0.3).expected_loss(1.0, rates) for curvature in (2.0, [2.0]))
+    np.testing.assert_array_equal(number, array)
+
+
+def test_best_rates_whose_squares_overflow_are_not_returned():
+    problem = Quadratic(np.geomspace(1e-7, 1, 5), noise=1e-6)
+    with pytest.raises(RuntimeError, match="they still move"):
+        problem.best_rates(np.ones(5), np.full(200, 0.1), sweeps=30)
+
+
 @pytest.mark.parametrize(
     ("problem", "options", "error", "message"),
     [
         (Quadratic([1.0]), {}, ValueError, "noise must be > 0 for best rates, got 0.0"),
         (Quadratic([1.0, -1.0], noise=1.0), {}, ValueError, "eigenvalues must be > 0 for best rates"),
-        (Quadratic([0.1, 1.0], noise=1.0), {"sweeps": 1}, RuntimeError, "must settle within sweeps, got 1 "),
+        (Quadratic([0.1, 1.0], noise=1.0), {"sweeps": 1}, RuntimeError, "must settle within sweeps, got 1,"),
         (Quadratic([1.0], noise=1.0), {"sweeps": -1}, ValueError, "sweeps must be a whole number"),
     ],
 )  # fmt: skip
