@@ -1,6 +1,19 @@
 """Learning-rate schedules and optimizers whose code is the formula."""
 
-from lrbook.optimizers import SGD, Optimizer, State
+from lrbook.optimizers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    Momentum,
+    Nesterov,
+    Optimizer,
+    RMSprop,
+    State,
+    WithL2,
+    WithWeightDecay,
+)
 from lrbook.problems import Digits, Quadratic, Rosenbrock, load_digits
 from lrbook.schedules import (
     CosineDecay,
@@ -19,21 +32,30 @@ __version__ = "0.1.0"
 
 __all__ = [
     "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
     "CosineDecay",
     "Digits",
     "ExponentialDecay",
     "InverseTimeDecay",
     "LinearCosineDecay",
+    "Momentum",
     "NaturalExpDecay",
+    "Nesterov",
     "NoisyLinearCosineDecay",
     "Optimizer",
     "PiecewiseConstant",
     "PolynomialDecay",
     "Quadratic",
+    "RMSprop",
     "Rosenbrock",
     "Run",
     "Schedule",
     "State",
+    "WithL2",
+    "WithWeightDecay",
     "descend",
     "load_digits",
 ]

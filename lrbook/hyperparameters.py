@@ -36,11 +36,13 @@ class Rule:
 POSITIVE = Rule("> 0", lambda x: x > 0)
 NON_NEGATIVE = Rule(">= 0", lambda x: x >= 0)
 FRACTION = Rule("in [0, 1]", lambda x: (x >= 0) & (x <= 1))
+BELOW_ONE = Rule("in [0, 1)", lambda x: (x >= 0) & (x < 1))
 COUNT = Rule("a whole number >= 0", lambda x: (x >= 0) & (x % 1 == 0))
 
 Positive = Annotated[Any, POSITIVE]
 NonNegative = Annotated[Any, NON_NEGATIVE]
 Fraction = Annotated[Any, FRACTION]
+BelowOne = Annotated[Any, BELOW_ONE]
 Count = Annotated[Any, COUNT]
 PositiveOrSchedule = Annotated[Any, POSITIVE, "schedule"]
 
@@ -206,6 +208,9 @@ def _equal(mine: Any, theirs: Any) -> bool:
 
 
 def _flat(values: Any) -> Any:
-    """The values, and those inside tuples among them."""
+    """The values, and those inside tuples and other such objects among them."""
     for value in values:
-        yield from value if isinstance(value, tuple) else (value,)
+        if isinstance(value, (tuple, Hyperparameters)):
+            yield from _flat(value)
+        else:
+            yield value

@@ -4,7 +4,23 @@ import numpy as np
 import pytest
 import sympy
 
-from lrbook import SGD, CosineDecay, Optimizer, State
+from lrbook import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    CosineDecay,
+    Momentum,
+    Nesterov,
+    Optimizer,
+    Quadratic,
+    RMSprop,
+    State,
+    WithL2,
+    WithWeightDecay,
+    descend,
+)
 from lrbook.optimizers import BLOCK_BYTES
 
 
@@ -20,6 +36,26 @@ class Remembering(Optimizer):
 
     def rule(self, theta, g, lr, t, last, total):
         return theta - lr * (g + last) / t, g, total + g * g
+
+
+ALL = [
+    SGD(0.1),
+    Momentum(0.1),
+    Nesterov(0.1),
+    Adagrad(0.1),
+    Adagrad(0.1, eps_inside=False),
+    RMSprop(0.1),
+    Adadelta(),
+    Adam(0.1),
+    Adam(0.1, eps_inside=True),
+    AdamW(0.1),
+    WithL2(Momentum(0.1), 0.3),
+    WithL2(Nesterov(0.1), 0.3),
+    WithWeightDecay(Adagrad(0.1), 0.3),
+    WithL2(WithWeightDecay(Adam(0.1), 0.2), 0.1),
+    Remembering(),
+]
+everyone = pytest.mark.parametrize("opt", ALL, ids=repr)
 
 
 def test_sgd_goes_against_the_gradient_by_the_rate():
@@ -52,7 +88,7 @@ def test_defaults_are_those_promised():
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("opt", [SGD(0.1), Remembering()], ids=["SGD", "with slots"])
+@everyone
 def test_the_blocked_step_equals_the_rule_on_whole_arrays_bit_for_bit(opt, dtype):
     block = BLOCK_BYTES // np.dtype(dtype).itemsize
     rng = np.random.default_rng(0)
@@ -63,7 +99,8 @@ def test_the_blocked_step_equals_the_rule_on_whole_arrays_bit_for_bit(opt, dtype
         for t in (1, 2):
             g = np.asarray(rng.standard_normal(shape)).astype(dtype)
             opt.step(theta, g, state)
-            whole, *slots = opt.rule(whole, g, opt.lr, t, *slots)
+            with np.errstate(all="ignore"):  # squares may vanish in halves
+                whole, *slots = opt.rule(whole, g, opt.lr, t, *slots)
             np.testing.assert_array_equal(theta, np.asarray(whole).astype(dtype))
             for mine, expected in zip(state.slots["theta"], slots, strict=True):
                 np.testing.assert_array_equal(mine, expected)
@@ -207,3 +244,175 @@ def test_parameters_that_cannot_be_written_are_refused():
 def test_a_rate_that_is_no_positive_number_is_refused(lr):
     with pytest.raises(ValueError, match=r"^lr must be .*> 0, got"):
         SGD(lr)
+
+
+theta, g, eta, t = sympy.symbols("theta g eta t")
+m, v, G, E = sympy.symbols("m v G E", positive=True)
+beta, beta1, beta2, eps, lam = sympy.symbols("beta beta_1 beta_2 epsilon lambda", positive=True)
+G_new = beta * G + (1 - beta) * g**2
+m_new, v_new = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+m_hat, v_hat = m_new / (1 - beta1**t), v_new / (1 - beta2**t)
+delta = -sympy.sqrt(E + eps) / sympy.sqrt(G_new + eps) * g
+DERIVED = [  # as the sources print them
+    (Momentum(beta=beta), (m,), (theta - beta * m - eta * g, beta * m + eta * g)),
+    (Nesterov(beta=beta), (m,), (theta - beta * m - eta * g, beta * m + eta * g)),
+    (Adagrad(eps=eps), (G,), (theta - eta * g / sympy.sqrt(G + g**2 + eps), G + g**2)),
+    (Adagrad(eps=eps, eps_inside=False), (G,), (theta - eta * g / (sympy.sqrt(G + g**2) + eps), G + g**2)),
+    (RMSprop(beta=beta, eps=eps), (G,), (theta - eta * g / sympy.sqrt(G_new + eps), G_new)),
+    (Adadelta(beta=beta, eps=eps), (G, E), (theta + eta * delta, G_new, beta * E + (1 - beta) * delta**2)),
+    (
+        Adam(beta1=beta1, beta2=beta2, eps=eps),
+        (m, v),
+        (theta - eta * m_hat / (sympy.sqrt(v_hat) + eps), m_new, v_new),
+    ),
+    (
+        Adam(beta1=beta1, beta2=beta2, eps=eps, eps_inside=True),
+        (m, v),
+        (theta - eta * m_hat / sympy.sqrt(v_hat + eps), m_new, v_new),
+    ),
+    (
+        AdamW(beta1=beta1, beta2=beta2, eps=eps, weight_decay=lam),
+        (m, v),
+        (theta - eta * m_hat / (sympy.sqrt(v_hat) + eps) - eta * lam * theta, m_new, v_new),
+    ),
+    (WithL2(SGD(), lam), (), (theta - eta * (g + lam * theta),)),
+    (WithWeightDecay(SGD(), lam), (), (theta - eta * g - eta * lam * theta,)),
+    (
+        WithL2(Nesterov(beta=beta), lam),
+        (m,),
+        (
+            theta - beta * m - eta * (g + lam * (theta - beta * m)),
+            beta * m + eta * (g + lam * (theta - beta * m)),
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("opt", "slots", "expected"), DERIVED, ids=lambda x: repr(x)[:40])
+def test_a_rule_with_symbols_is_its_formula(opt, slots, expected):
+    for mine, right in zip(opt.rule(theta, g, eta, t, *slots), expected, strict=True):
+        assert sympy.simplify(mine - right) == 0
+
+
+def test_defaults_of_all_are_those_promised():
+    assert repr(Momentum()) == "Momentum(lr=0.01, beta=0.9)"
+    assert repr(Nesterov()) == "Nesterov(lr=0.01, beta=0.9)"
+    assert repr(Adagrad()) == "Adagrad(lr=0.01, eps=1e-08, eps_inside=True)"
+    assert repr(RMSprop()) == "RMSprop(lr=0.001, beta=0.9, eps=1e-08, eps_inside=True)"
+    assert repr(Adadelta()) == "Adadelta(lr=1.0, beta=0.95, eps=1e-06)"
+    assert repr(Adam()) == "Adam(lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08, eps_inside=False)"
+    assert (
+        repr(AdamW())
+        == "AdamW(lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08, eps_inside=False, weight_decay=0.01)"
+    )
+    assert repr(WithL2(SGD(), 0.1)) == "WithL2(optimizer=SGD(lr=0.01), lam=0.1)"
+
+
+def test_momentum_adds_what_is_left_of_the_last_step():
+    # rate 0.5, beta 0.5, gradient θ: 4; m = 2, 2; m = 1 + 1 = 2, 0; m = 1 + 0 = 1, -1
+    run = descend(Quadratic([1.0]), np.array([4.0]), Momentum(0.5, 0.5), 3)
+    np.testing.assert_array_equal(run.theta[:, 0], [4, 2, 0, -1])
+
+
+def test_nesterov_takes_the_gradient_where_momentum_would_take_it():
+    # 4; m = 2, 2; look at 2 - 1 = 1: m = 1 + 0.5 = 1.5, 0.5
+    run = descend(Quadratic([1.0]), np.array([4.0]), Nesterov(0.5, 0.5), 2)
+    np.testing.assert_array_equal(run.theta[:, 0], [4, 2, 0.5])
+    theta = {"a": np.ones(2)}
+    opt = Nesterov(0.5, 0.5)
+    state = opt.init(theta)
+    opt.step(theta, {"a": np.ones(2)}, state)
+    np.testing.assert_array_equal(opt.gradient_point(theta, state)["a"], np.full(2, 0.5 - 0.25))
+
+
+def test_adamw_is_adam_with_weight_decay_around_it():
+    for schedule in (0.1, CosineDecay(0.1, 10)):
+        runs = [
+            descend(Quadratic([1.0, 4.0]), np.ones(2), opt, 15).theta
+            for opt in (AdamW(schedule, weight_decay=0.3), WithWeightDecay(Adam(schedule), 0.3))
+        ]
+        np.testing.assert_array_equal(*runs)
+        assert not np.allclose(runs[0], descend(Quadratic([1.0, 4.0]), np.ones(2), Adam(schedule), 15).theta)
+
+
+def test_l2_is_the_gradient_of_the_penalized_loss():
+    # a penalty of 0.5 on a curvature of 1 is a curvature of 1.5
+    for inner in (SGD(0.1), Momentum(0.1), Nesterov(0.1), RMSprop(0.1), Adadelta(), Adam(0.1)):
+        penalized = descend(Quadratic([1.0]), np.ones(1), WithL2(inner, 0.5), 20).theta
+        np.testing.assert_allclose(
+            penalized, descend(Quadratic([1.5]), np.ones(1), inner, 20).theta, rtol=1e-9
+        )
+
+
+@everyone
+def test_a_run_resumed_from_a_file_equals_the_run_that_never_stopped_bit_for_bit(opt, tmp_path):
+    problem, start = Quadratic([1.0, 0.3, 0.1]), {"a": np.ones(3), "b c/d": np.full((2, 3), 2.0)}
+
+    def go_on(theta, state, steps):
+        for _ in range(steps):
+            point = opt.gradient_point(theta, state)
+            opt.step(theta, {name: problem.gradient(x) for name, x in point.items()}, state)
+
+    whole = {name: x.copy() for name, x in start.items()}
+    state = opt.init(whole)
+    go_on(whole, state, 10)
+    halved = {name: x.copy() for name, x in start.items()}
+    before = opt.init(halved)
+    go_on(halved, before, 4)
+    before.save(tmp_path / "state.npz")
+    after = State.load(tmp_path / "state.npz")
+    assert after.t == 4
+    go_on(halved, after, 6)
+    for name in start:
+        np.testing.assert_array_equal(halved[name], whole[name])
+
+
+@everyone
+def test_hyperparameters_given_as_arrays_run_many_configurations_at_once(opt):
+    if not hasattr(opt, "beta") or isinstance(opt, Remembering):
+        betas, make = (
+            None,
+            lambda beta, lr: type(opt)(lr) if not hasattr(opt, "lam") else type(opt)(SGD(lr), 0.3),
+        )
+    else:
+        betas, make = np.array([[0.5], [0.9]]), lambda beta, lr: type(opt)(lr, beta)
+    rates = np.array([[0.1], [0.2]])
+    together = descend(Quadratic([1.0, 4.0]), np.ones((2, 2)), make(betas, rates), 10)
+    for i in range(2):
+        beta = None if betas is None else float(betas[i, 0])
+        alone = descend(Quadratic([1.0, 4.0]), np.ones(2), make(beta, float(rates[i, 0])), 10)
+        np.testing.assert_allclose(together.theta[:, i], alone.theta, rtol=1e-12)
+
+
+def test_half_precision_parameters_keep_their_state_in_single_when_asked():
+    # 1e-4 squared is 1e-8, which float16 cannot hold: with its state in halves Adam would divide by zero
+    theta, opt = np.zeros(2, dtype=np.float16), Adam(lr=0.01)
+    state = opt.init(theta, dtype=np.float32)
+    assert [slot.dtype for slot in state.slots["theta"]] == [np.float32, np.float32]
+    opt.step(theta, np.full(2, 1e-4, dtype=np.float16), state)
+    assert theta.dtype == np.float16
+    np.testing.assert_allclose(theta, -0.01, rtol=1e-3)
+    halves = np.zeros(2, dtype=np.float16)
+    opt.step(halves, np.full(2, 1e-4, dtype=np.float16), opt.init(halves))
+    assert not np.isfinite(halves).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Momentum(beta=1.0), ValueError, r"beta must be in \[0, 1\), got 1.0"),
+        (lambda: Adam(beta2=-0.1), ValueError, r"beta2 must be in \[0, 1\), got -0.1"),
+        (lambda: Adam(eps=-1e-8), ValueError, "eps must be >= 0, got -1e-08"),
+        (lambda: Adam(eps_inside=1), TypeError, "eps_inside must be True or False, got 1"),
+        (
+            lambda: AdamW(weight_decay=float("nan")),
+            ValueError,
+            "weight_decay must be finite and >= 0, got nan",
+        ),
+        (lambda: WithL2(SGD(), -1), ValueError, "lam must be >= 0, got -1"),
+        (lambda: WithWeightDecay(0.1, 0.1), TypeError, "optimizer must be an Optimizer, got 0.1"),
+    ],
+)
+def test_hyperparameters_that_break_a_rule_are_refused_by_name(make, error, message):
+    with pytest.raises(error, match=message):
+        make()

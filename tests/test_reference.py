@@ -31,7 +31,9 @@ def entries(kind):
 def made(name, kwargs):
     """The lrbook object with these keyword arguments, a nested schedule included."""
     kwargs = {
-        key: made(value["schedule"], value["kwargs"]) if isinstance(value, dict) else value
+        key: made(value.get("schedule") or value["optimizer"], value["kwargs"])
+        if isinstance(value, dict)
+        else value
         for key, value in kwargs.items()
     }
     return getattr(lrbook, name)(**kwargs)
@@ -54,14 +56,22 @@ def test_a_schedule_has_the_recorded_values_except_where_conventions_differ(reco
 
 
 @pytest.mark.parametrize("trajectory", entries("trajectories"))
-def test_an_optimizer_takes_the_recorded_path(trajectory):
+def test_an_optimizer_takes_the_recorded_path_except_where_conventions_differ(trajectory):
     opt = made(trajectory["optimizer"], trajectory["kwargs"])
     path, curvature = np.array(trajectory["theta"]), np.array(trajectory["curvature"])
     theta = path[0].copy()
     state = opt.init(theta)
-    for t, expected in enumerate(path[1:], start=1):
-        opt.step(theta, curvature * theta, state)
-        assert close(theta, expected, trajectory["dtype"]).all(), (t, theta, expected)
+    ours = [theta.copy()]
+    for _ in path[1:]:
+        opt.step(theta, curvature * opt.gradient_point(theta, state), state)
+        ours.append((theta if trajectory["point"] == "theta" else opt.gradient_point(theta, state)).copy())
+    # Rounding adds up over the updates: measured 3e-14 of the largest parameter in 64 bits.
+    tolerance = {"float64": 1e-12, "float32": 2e-6}[trajectory["dtype"]] * np.abs(path).max()
+    off = np.abs(np.array(ours) - path).max()
+    if trajectory["agrees"]:
+        assert off <= tolerance, off
+    else:
+        assert off > 100 * tolerance, off
 
 
 @pytest.mark.parametrize("sample", entries("samples"))

@@ -74,10 +74,13 @@ NOISY = [
 
 CURVATURE, START, UPDATES = [1.0, 4.0], [1.0, -2.0], 20  # the gradient is CURVATURE * theta
 FALLING = {"lr": 0.1, "decay_steps": 10, "decay_rate": 0.5}
-SGD = [{"lr": 0.1}, {"lr": {"schedule": "ExponentialDecay", "kwargs": FALLING}}]
+RATES = [0.1, {"schedule": "ExponentialDecay", "kwargs": FALLING}]
 
 DRAWS = 100_000  # for each step of a sample
 
+OUTSIDE = "the rate multiplies the buffer when it is used, not the gradient that enters it"
+HAT = "epsilon is added before the bias correction: it is epsilon / sqrt(1 - beta2^t) in our formula"
+ONES = "the average of squares begins at 1, not at 0"
 KEEPS = "the old value still holds at the boundary itself: the test is step <= boundary"
 RISES = "not held after T_max: the cosine goes on, and is back at lr at 2 T_max"
 
@@ -103,7 +106,10 @@ def arguments(kwargs, wrap="{}", **names):
 
 def label(name, kwargs):
     """A name for an entry, such as `cosine_decay lr=0.1 decay_steps=10`."""
-    values = {k: v["schedule"] if isinstance(v, dict) else v for k, v in kwargs.items()}
+    values = {
+        k: v.get("schedule") or label(v["optimizer"], v["kwargs"]) if isinstance(v, dict) else v
+        for k, v in kwargs.items()
+    }
     return " ".join([name, *(f"{k}={v}" for k, v in values.items())])
 
 
@@ -119,16 +125,26 @@ def recorded(schedule, kwargs, call, values, dtype="float64", differs_at=(), not
     }  # fmt: skip
 
 
-def descended(kwargs, call, theta, update, dtype="float64"):
-    """One trajectory: `update` changes what `theta` reads."""
+def descended(optimizer, kwargs, call, path, dtype="float64", point="theta", note=""):
+    """One trajectory: what the library's variable is before and after each update.
+
+    `point` says where lrbook has it: in `theta`, or, if the library moves the point at which it takes
+    the gradient, in `gradient_point`. A `note` says why lrbook's path is another one.
+    """
+    return {
+        "id": label(optimizer, kwargs), "optimizer": optimizer, "call": call, "kwargs": kwargs,
+        "curvature": CURVATURE, "theta": path, "dtype": dtype, "point": point,
+        "agrees": not note, "note": note,
+    }  # fmt: skip
+
+
+def followed(theta, update):
+    """The path of `theta`, which `update` changes."""
     path = [np.asarray(theta(), dtype=float).tolist()]
     for _ in range(UPDATES):
         update()
         path.append(np.asarray(theta(), dtype=float).tolist())
-    return {
-        "id": label("SGD", kwargs), "optimizer": "SGD", "call": call, "kwargs": kwargs,
-        "curvature": CURVATURE, "theta": path, "dtype": dtype,
-    }  # fmt: skip
+    return path
 
 
 def tensorflow():
@@ -186,17 +202,43 @@ def tensorflow():
             "negative": [float((x < 0).mean()) for x in draws],
         })  # fmt: skip
 
-    trajectories = []
-    rates = ["float64(0.1)", call("exponential_decay", FALLING, "float64({})")[:-2]]
-    for kwargs, rate in zip(SGD, rates, strict=True):
+    def path(text):
         x, step = tf.Variable(START, dtype=tf.float64), tf.Variable(0, dtype=tf.int64)
-        text = f"{train}.GradientDescentOptimizer({rate})"
         opt = eval(text, scope, {"step": step})
 
-        def update(x=x, step=step, opt=opt):
+        def update():
             opt.apply_gradients([(x * CURVATURE, x)], global_step=step)
 
-        trajectories.append(descended(kwargs, text, x.numpy, update))
+        return followed(x.numpy, update)
+
+    def optimizers(rate, lr, falling):
+        inner = {"lr": lr}
+        yield "SGD", inner, f"GradientDescentOptimizer({rate})", "theta", ""
+        note = OUTSIDE if falling else ""
+        for flag, name, point in (
+            ("", "Momentum", "theta"),
+            (", use_nesterov=True", "Nesterov", "gradient_point"),
+        ):
+            text = f"MomentumOptimizer({rate}, momentum=float64(0.9){flag})"
+            yield name, {**inner, "beta": 0.9}, text, point, note
+        if falling:
+            return
+        text = f"AdagradOptimizer({rate}, initial_accumulator_value=1e-30)"
+        yield "Adagrad", {**inner, "eps": 0.0}, text, "theta", ""
+        text = f"RMSPropOptimizer({rate}, decay=float64(0.9), epsilon=float64(1e-8))"
+        yield "RMSprop", {**inner, "eps": 1e-8}, text, "theta", ONES
+        text = f"AdadeltaOptimizer({rate}, rho=float64(0.95), epsilon=float64(1e-6))"
+        yield "Adadelta", inner, text, "theta", ""
+        text = f"AdamOptimizer({rate}, float64(0.9), float64(0.999), float64(1e-8))"
+        yield "Adam", inner, text, "theta", HAT
+
+    trajectories = []
+    for lr, rate in zip(
+        RATES, ["float64(0.1)", call("exponential_decay", FALLING, "float64({})")[:-2]], strict=True
+    ):
+        for name, kwargs, text, point, note in optimizers(rate, lr, lr is not RATES[0]):
+            text = f"{train}.{text}"
+            trajectories.append(descended(name, kwargs, text, path(text), point=point, note=note))
     return tf.__version__, records, trajectories, samples
 
 
@@ -230,15 +272,37 @@ def keras():
         for k in configurations:
             records.append(recorded(name, k, f"{call(name, k)}(step)", values))
 
-    trajectories = []
-    for kwargs, rate in zip(SGD, ["0.1", call("ExponentialDecay", FALLING)], strict=True):
-        text = f"keras.optimizers.SGD(learning_rate={rate})"
+    def path(text):
         x, opt = keras.Variable(START, dtype="float64"), eval(text, scope)
 
-        def update(x=x, opt=opt):
+        def update():
             opt.apply([x * keras.ops.array(CURVATURE)], [x])
 
-        trajectories.append(descended(kwargs, text, x.numpy, update))
+        return followed(x.numpy, update)
+
+    def optimizers(rate, lr):
+        inner = {"lr": lr}
+        yield "SGD", inner, f"SGD(learning_rate={rate})", "theta", ""
+        text = f"SGD(learning_rate={rate}, momentum=0.9"
+        yield "Momentum", {**inner, "beta": 0.9}, f"{text})", "theta", ""
+        # under a schedule the look-ahead buffer still holds the rate it was filled with
+        yield "Nesterov", {**inner, "beta": 0.9}, f"{text}, nesterov=True)", "gradient_point", ""
+        text = f"Adagrad(learning_rate={rate}, initial_accumulator_value=0.0, epsilon=1e-8)"
+        yield "Adagrad", inner, text, "theta", ""
+        yield "RMSprop", inner, f"RMSprop(learning_rate={rate}, rho=0.9, epsilon=1e-8)", "theta", ""
+        yield "Adadelta", inner, f"Adadelta(learning_rate={rate}, rho=0.95, epsilon=1e-6)", "theta", ""
+        yield "Adam", inner, f"Adam(learning_rate={rate}, epsilon=1e-8)", "theta", HAT
+        yield "Adam", {**inner, "eps": 0.0}, f"Adam(learning_rate={rate}, epsilon=0.0)", "theta", ""
+        text = f"AdamW(learning_rate={rate}, weight_decay=0.1, epsilon=0.0)"
+        yield "AdamW", {**inner, "eps": 0.0, "weight_decay": 0.1}, text, "theta", ""
+        kwargs = {"optimizer": {"optimizer": "SGD", "kwargs": inner}, "lam": 0.1}
+        yield "WithWeightDecay", kwargs, f"SGD(learning_rate={rate}, weight_decay=0.1)", "theta", ""
+
+    trajectories = []
+    for lr, rate in zip(RATES, ["0.1", call("ExponentialDecay", FALLING)], strict=True):
+        for name, kwargs, text, point, note in optimizers(rate, lr):
+            text = f"keras.optimizers.{text}"
+            trajectories.append(descended(name, kwargs, text, path(text), point=point, note=note))
     return keras.__version__, records, trajectories, []
 
 
@@ -287,21 +351,53 @@ def torch():
         call = f"CosineAnnealingLR(opt, T_max={horizon}{end})"
         record("CosineDecay", k, call, differs_at=later, note=RISES)
 
-    trajectories = []  # a tenth of the way to half the rate after each update
+    # a tenth of the way to half the rate after each update
     halve = f"{scheduler}.ExponentialLR(opt, gamma={FALLING['decay_rate']} ** (1 / 10))"
-    for kwargs, then in zip(SGD, ["", f"; {halve}"], strict=True):
-        x = torch.tensor(START, dtype=torch.float64, requires_grad=True)
-        text = "torch.optim.SGD([x], lr=0.1)"
-        opt = eval(text, scope, {"x": x})
-        schedule = eval(halve, scope, {"opt": opt}) if then else None
 
-        def update(x=x, opt=opt, schedule=schedule):
+    def path(text, falling):
+        x = torch.tensor(START, dtype=torch.float64, requires_grad=True)
+        opt = eval(text, scope, {"x": x})
+        schedule = eval(halve, scope, {"opt": opt}) if falling else None
+
+        def update():
             x.grad = x.detach() * torch.tensor(CURVATURE)
             opt.step()
             if schedule:
                 schedule.step()
 
-        trajectories.append(descended(kwargs, text + then, x.tolist, update))
+        return followed(x.tolist, update)
+
+    def optimizers(lr, falling):
+        inner, rate = {"lr": lr}, "0.1"
+        yield "SGD", inner, f"SGD([x], lr={rate})", "theta", ""
+        note = OUTSIDE if falling else ""
+        yield "Momentum", {**inner, "beta": 0.9}, f"SGD([x], lr={rate}, momentum=0.9)", "theta", note
+        text = f"SGD([x], lr={rate}, momentum=0.9, nesterov=True)"
+        yield "Nesterov", {**inner, "beta": 0.9}, text, "gradient_point", note
+        text = f"Adagrad([x], lr={rate}, eps=1e-10)"
+        yield "Adagrad", {**inner, "eps": 1e-10, "eps_inside": False}, text, "theta", ""
+        text = f"RMSprop([x], lr={rate}, alpha=0.9)"
+        yield "RMSprop", {**inner, "eps_inside": False}, text, "theta", ""
+        yield "Adadelta", inner, f"Adadelta([x], lr={rate}, rho=0.95)", "theta", ""
+        yield "Adam", inner, f"Adam([x], lr={rate})", "theta", ""
+        yield "AdamW", {**inner, "weight_decay": 0.1}, f"AdamW([x], lr={rate}, weight_decay=0.1)", "theta", ""
+        for name, more, text in (
+            ("SGD", {}, "SGD"), ("Momentum", {"beta": 0.9}, "SGD"), ("Adam", {}, "Adam"),
+        ):  # fmt: skip
+            kwargs = {"optimizer": {"optimizer": name, "kwargs": {**inner, **more}}, "lam": 0.1}
+            momentum = ", momentum=0.9" if more else ""
+            text = f"{text}([x], lr={rate}{momentum}, weight_decay=0.1)"
+            yield "WithL2", kwargs, text, "theta", note if more else ""
+
+    trajectories = []
+    for lr in RATES:
+        falling = lr is not RATES[0]
+        for name, kwargs, text, point, note in optimizers(lr, falling):
+            text = f"torch.optim.{text}"
+            then = f"; {halve}" if falling else ""
+            trajectories.append(
+                descended(name, kwargs, text + then, path(text, falling), point=point, note=note)
+            )
     return torch.__version__, records, trajectories, []
 
 
@@ -338,19 +434,39 @@ def optax():
         call = f"optax.cosine_decay_schedule({arguments(k, lr='init_value')})(step)"
         records.append(recorded("CosineDecay", k, call, values))
 
-    trajectories = []
-    kinds = [("0.1", "float64"), (exponential(FALLING), "float32")]  # a schedule sees int32 counts
-    for kwargs, (rate, dtype) in zip(SGD, kinds, strict=True):
-        text = f"optax.sgd({rate})"
+    def path(text):
         opt, now = eval(text, scope), {"x": jax.numpy.array(START)}
         now["state"] = opt.init(now["x"])
 
-        def update(opt=opt, now=now):
+        def update():
             gradient = now["x"] * jax.numpy.array(CURVATURE)
-            change, now["state"] = opt.update(gradient, now["state"])
+            change, now["state"] = opt.update(gradient, now["state"], now["x"])
             now["x"] = optax.apply_updates(now["x"], change)
 
-        trajectories.append(descended(kwargs, text, lambda now=now: now["x"], update, dtype))
+        return followed(lambda: now["x"], update)
+
+    def optimizers(rate, lr, falling):
+        inner = {"lr": lr}
+        yield "SGD", inner, f"sgd({rate})", "theta", ""
+        note = OUTSIDE if falling else ""
+        yield "Momentum", {**inner, "beta": 0.9}, f"sgd({rate}, momentum=0.9)", "theta", note
+        text = f"sgd({rate}, momentum=0.9, nesterov=True)"
+        yield "Nesterov", {**inner, "beta": 0.9}, text, "gradient_point", note
+        text = f"adagrad({rate}, initial_accumulator_value=0.0, eps=1e-8)"
+        yield "Adagrad", inner, text, "theta", ""
+        yield "RMSprop", inner, f"rmsprop({rate}, decay=0.9, eps=1e-8)", "theta", ""
+        text = f"rmsprop({rate}, decay=0.9, eps=1e-8, eps_in_sqrt=False)"
+        yield "RMSprop", {**inner, "eps_inside": False}, text, "theta", ""
+        yield "Adadelta", inner, f"adadelta({rate}, rho=0.95, eps=1e-6)", "theta", ""
+        yield "Adam", inner, f"adam({rate})", "theta", ""
+        yield "AdamW", {**inner, "weight_decay": 0.1}, f"adamw({rate}, weight_decay=0.1)", "theta", ""
+
+    trajectories = []
+    rates = [("0.1", "float64"), (exponential(FALLING), "float32")]  # a schedule sees int32 counts
+    for lr, (rate, dtype) in zip(RATES, rates, strict=True):
+        for name, kwargs, text, point, note in optimizers(rate, lr, lr is not RATES[0]):
+            text = f"optax.{text}"
+            trajectories.append(descended(name, kwargs, text, path(text), dtype, point, note))
     return optax.__version__, records, trajectories, []
 
 
