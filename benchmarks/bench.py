@@ -13,15 +13,22 @@ import numpy as np
 
 from lrbook import (
     SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
     CosineDecay,
     ExponentialDecay,
     InverseTimeDecay,
     LinearCosineDecay,
+    Momentum,
     NaturalExpDecay,
+    Nesterov,
     NoisyLinearCosineDecay,
     PiecewiseConstant,
     PolynomialDecay,
     Quadratic,
+    RMSprop,
 )
 from lrbook.noise import standard_normal
 
@@ -93,24 +100,58 @@ def imports():
 
 
 def optimizers():
-    """The blocked step against the same formula on whole arrays."""
+    """The blocked step against the formula on whole arrays, PyTorch, and a copy of what it must touch."""
+    try:
+        import torch
+    except ImportError:
+        torch = None
     size = 10**7
-    print(f"\n{size:,} float32 parameters: time over that of the same formula on whole arrays")
+    print(f"\n{size:,} float32 parameters: time of one step over that of")
+    print("  the same formula on whole arrays (aim: at most 0.5 with slots), PyTorch with foreach=False")
+    print("  and by default (aim: below 1), and copying the arrays it reads and writes (the limit is 1)\n")
+    print(f"  {'':10}  {'whole':>6} {'torch loop':>11} {'torch':>6} {'copy':>6}")
     rng = np.random.default_rng(0)
-    theta, g = (rng.standard_normal(size, dtype=np.float32) for _ in range(2))
-    for opt in (SGD(lr=1e-6),):
+    theta, g, spare = (rng.standard_normal(size, dtype=np.float32) for _ in range(3))
+    for opt in (SGD(), Momentum(), Nesterov(), Adagrad(), RMSprop(), Adadelta(), Adam(), AdamW()):
         state = opt.init(theta)
         slots = state.slots["theta"]
 
         def whole(opt=opt, slots=slots):
-            theta[...], *new = opt.rule(theta, g, opt.lr, 1, *slots)
+            theta[...], *new = opt.rule(theta, g, 1e-6, 1, *slots)
             for old, value in zip(slots, new, strict=True):
                 old[...] = value
 
-        ours, theirs, copy = best(
-            lambda opt=opt, state=state: opt.step(theta, g, state), whole, lambda: np.copyto(g, theta)
+        def copy(slots=slots):  # reads theta, g and the slots, writes theta and the slots
+            for array in (theta, *slots):
+                np.copyto(spare, array)
+            spare.sum()
+
+        rivals = [
+            torch_step(torch, type(opt).__name__, theta, g, foreach) if torch else None
+            for foreach in (False, None)
+        ]
+        timed = best(
+            lambda opt=opt, state=state: opt.step(theta, g, state),
+            whole,
+            copy,
+            *filter(None, rivals),
+            rounds=5,
         )
-        print(f"  {type(opt).__name__:24} {ours / theirs:5.2f}   (copying one array: {copy / theirs:.2f})")
+        ours, formula, limit, *others = timed
+        others = [f"{ours / other:.2f}" for other in others] or ["-", "-"]
+        shown = f"{ours / formula:6.2f} {others[0]:>11} {others[1]:>6} {ours / limit:6.2f}"
+        print(f"  {type(opt).__name__:10}  {shown}")
+
+
+def torch_step(torch, name, theta, g, foreach):
+    """A step of PyTorch's optimizer of that name on its own copy of the parameters, in one thread."""
+    torch.set_num_threads(1)
+    x = torch.nn.Parameter(torch.from_numpy(theta.copy()))
+    x.grad = torch.from_numpy(g.copy())
+    more = {"Momentum": {"momentum": 0.9}, "Nesterov": {"momentum": 0.9, "nesterov": True}}.get(name, {})
+    kind = {"Momentum": "SGD", "Nesterov": "SGD", "RMSprop": "RMSprop"}.get(name, name)
+    opt = getattr(torch.optim, kind)([x], lr=1e-6, foreach=foreach, **more)
+    return opt.step
 
 
 def race():

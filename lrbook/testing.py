@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable
 from numbers import Real
@@ -282,3 +283,63 @@ def claim(name: str, value: Any, low: float, high: float, form: str = "{:.3g}") 
             raw=True,
             metadata={"scrapbook": {"name": name, "mime_prefix": ""}},
         )
+
+
+def replayed(record: dict[str, Any]) -> np.ndarray:
+    """The path that `lrbook` takes where a library's was recorded: one of the ``trajectories``.
+
+    >>> (adam,) = [r for r in recordings()[3]["trajectories"] if r["call"] == "torch.optim.Adam([x], lr=0.1)"]
+    >>> bool(np.abs(replayed(adam) - adam["theta"]).max() < 1e-12)
+    True
+    """
+    opt, curvature = _made(record["optimizer"], record["kwargs"]), np.array(record["curvature"])
+    theta = np.array(record["theta"][0])
+    state = opt.init(theta)
+    path = [theta.copy()]
+    for _ in record["theta"][1:]:
+        opt.step(theta, curvature * opt.gradient_point(theta, state), state)
+        path.append(np.array(theta if record["point"] == "theta" else opt.gradient_point(theta, state)))
+    return np.array(path)
+
+
+def _made(name: str, kwargs: dict[str, Any]) -> Any:
+    """The `lrbook` object with these keyword arguments, nested ones included."""
+    import lrbook
+
+    kwargs = {
+        key: _made(value.get("schedule") or value["optimizer"], value["kwargs"])
+        if isinstance(value, dict)
+        else value
+        for key, value in kwargs.items()
+    }
+    return getattr(lrbook, name)(**kwargs)
+
+
+def optimizer_table(*names: str) -> str:
+    """A Markdown table of the recorded runs of these optimizers, each compared with `lrbook`.
+
+    A run that the recordings say `lrbook` reproduces must agree to 1e-10, or to 2e-6 where the library
+    computed in 32 bits; any other must not.
+
+    >>> print(optimizer_table("Adadelta").splitlines()[0])
+    | library | call | rate | largest difference | |
+    """
+    rows = ["| library | call | rate | largest difference | |", "|---|---|---|---|---|"]
+    for library in recordings():
+        for record in library["trajectories"]:
+            if record["optimizer"] not in names:
+                continue
+            off = float(np.abs(replayed(record) - record["theta"]).max())
+            close = off < {"float64": 1e-10, "float32": 2e-6}[record["dtype"]]
+            if record["agrees"] != close:
+                raise AssertionError(f"{record['call']} is off by {off}, recorded: agrees {record['agrees']}")
+            falls = "schedule" in json.dumps(record["kwargs"])
+            call = re.sub(
+                r"[\w.]*(exponential_d|ExponentialD)ecay\((\([^)]*\)|[^()])*\)", "schedule", record["call"]
+            )
+            note = record.get("note") or "the same"
+            rows.append(
+                f"| {library['library']} {library['version']} | `{call.split(';')[0]}` "
+                f"| {'falls' if falls else 'constant'} | {off:.0e} | {note} |"
+            )
+    return "\n".join(rows)

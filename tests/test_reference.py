@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import lrbook
+from lrbook.testing import _made, replayed
 
 FILES = sorted((Path(__file__).parent / "reference").glob("*.json"))
 LIBRARIES = [json.loads(file.read_text(encoding="utf-8")) for file in FILES]
@@ -28,17 +29,6 @@ def entries(kind):
     ]
 
 
-def made(name, kwargs):
-    """The lrbook object with these keyword arguments, a nested schedule included."""
-    kwargs = {
-        key: made(value.get("schedule") or value["optimizer"], value["kwargs"])
-        if isinstance(value, dict)
-        else value
-        for key, value in kwargs.items()
-    }
-    return getattr(lrbook, name)(**kwargs)
-
-
 def close(actual, recorded, dtype):
     size = np.abs(recorded)
     return np.abs(actual - recorded) <= TOLERANCE[dtype] * np.maximum(size, 1e-3 * size.max())
@@ -46,7 +36,7 @@ def close(actual, recorded, dtype):
 
 @pytest.mark.parametrize("record", entries("records"))
 def test_a_schedule_has_the_recorded_values_except_where_conventions_differ(record):
-    schedule = made(record["schedule"], record["kwargs"])
+    schedule = _made(record["schedule"], record["kwargs"])
     steps, values = np.array(record["steps"]), np.array(record["values"])
     ours = np.array([schedule(step) for step in record["steps"]])
     differs = steps[~close(ours, values, record["dtype"])]
@@ -57,17 +47,10 @@ def test_a_schedule_has_the_recorded_values_except_where_conventions_differ(reco
 
 @pytest.mark.parametrize("trajectory", entries("trajectories"))
 def test_an_optimizer_takes_the_recorded_path_except_where_conventions_differ(trajectory):
-    opt = made(trajectory["optimizer"], trajectory["kwargs"])
-    path, curvature = np.array(trajectory["theta"]), np.array(trajectory["curvature"])
-    theta = path[0].copy()
-    state = opt.init(theta)
-    ours = [theta.copy()]
-    for _ in path[1:]:
-        opt.step(theta, curvature * opt.gradient_point(theta, state), state)
-        ours.append((theta if trajectory["point"] == "theta" else opt.gradient_point(theta, state)).copy())
+    path, ours = np.array(trajectory["theta"]), replayed(trajectory)
     # Rounding adds up over the updates: measured 3e-14 of the largest parameter in 64 bits.
     tolerance = {"float64": 1e-12, "float32": 2e-6}[trajectory["dtype"]] * np.abs(path).max()
-    off = np.abs(np.array(ours) - path).max()
+    off = np.abs(ours - path).max()
     if trajectory["agrees"]:
         assert off <= tolerance, off
     else:
@@ -77,7 +60,7 @@ def test_an_optimizer_takes_the_recorded_path_except_where_conventions_differ(tr
 @pytest.mark.parametrize("sample", entries("samples"))
 def test_noise_has_the_recorded_mean_and_spread(sample):
     n = 4000
-    schedules = [made(sample["schedule"], {**sample["kwargs"], "seed": seed}) for seed in range(n)]
+    schedules = [_made(sample["schedule"], {**sample["kwargs"], "seed": seed}) for seed in range(n)]
     for step, mean, std in zip(sample["steps"], sample["mean"], sample["std"], strict=True):
         rates = np.array([schedule(step) for schedule in schedules])
         tiny = TOLERANCE["float32"] * max(sample["mean"])  # where the cosine is 0, so is the noise
