@@ -8,12 +8,16 @@ virtual environment of its own:
 
     pip install tensorflow-cpu==2.21.0 keras==3.15.1 torch==2.13.0 optax==0.2.8 jax==0.10.2
 
-A file holds three lists. Each entry gives the library's own `call`, which is the very text that was
+A file holds five lists. Each entry gives the library's own `call`, which is the very text that was
 evaluated, beside the lrbook class and the `kwargs` that mean the same.
 
 records       `values` of a schedule at `steps`
 trajectories  the parameters `theta` before and after each update on a small quadratic
 samples       mean, standard deviation and share below 0 of `n` draws of a noisy schedule at `steps`
+lines         lines of code, and what the library says to each: an error, and `where`, or a warning
+handed        `code` that gives the library an lrbook schedule, and the `rates` that it then uses
+
+and `defaults`, the default of every numerical argument of each optimizer.
 
 Values are computed in 64 bits wherever the library has a way to; `dtype` says where it has none.
 `differs_at` lists the steps at which the library's convention is another one, and `note` says
@@ -23,10 +27,13 @@ which. Both are stated here by hand: no formula is written a second time.
 import argparse
 import importlib
 import inspect
+import itertools
 import json
 import operator
 import os
 import platform
+import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -481,6 +488,139 @@ SGD_RATE = {  # where each library's plain gradient descent is, and the name of 
 }
 
 
+OPTIMIZERS = {  # where each library keeps its optimizers, and what it calls them
+    "tensorflow": ("tensorflow", "compat.v1.train.{}Optimizer", ["GradientDescent", "Momentum", "Adagrad",
+                   "RMSProp", "Adadelta", "Adam"]),
+    "keras": ("keras", "optimizers.{}", ["SGD", "Adagrad", "RMSprop", "Adadelta", "Adam", "AdamW"]),
+    "torch": ("torch", "optim.{}", ["SGD", "Adagrad", "RMSprop", "Adadelta", "Adam", "AdamW"]),
+    "optax": ("optax", "{}", ["sgd", "adagrad", "rmsprop", "adadelta", "adam", "adamw"]),
+}  # fmt: skip
+
+
+def defaults(library):
+    """The defaults of each optimizer's arguments, as far as they are numbers, pairs of them, or None."""
+    module, place, names = OPTIMIZERS[library]
+    found = {}
+    for name in names:
+        parameters = inspect.signature(
+            operator.attrgetter(place.format(name))(importlib.import_module(module))
+        )
+        found[name] = {
+            key: value.default for key, value in parameters.parameters.items()
+            if isinstance(value.default, (int, float, tuple, type(None)))
+        }  # fmt: skip
+    return found
+
+
+LINES = {  # lines as they stand in many notes, and what takes their place
+    "keras": [
+        "from keras import optimizers",
+        "from tensorflow_addons.optimizers import AdamW",
+        "optimizers.SGD(lr=0.01, momentum=0.0, decay=0.0, nesterov=False)",
+        "optimizers.Adagrad(lr=0.01, epsilon=None, decay=0.0)",
+        "optimizers.RMSprop(lr=0.001, rho=0.9, epsilon=None, decay=0.0)",
+        "optimizers.Adadelta(lr=1.0, rho=0.95, epsilon=None, decay=0.0)",
+        "optimizers.Adam(lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=None, decay=0.0, amsgrad=False)",
+        "optimizers.SGD(learning_rate=0.01, momentum=0.0, decay=0.1, nesterov=False)",
+        "optimizers.Adam(learning_rate=0.001, epsilon=None)",
+        "optimizers.SGD(learning_rate=0.01)",
+        "optimizers.Adagrad(learning_rate=0.01)",
+        "optimizers.RMSprop(learning_rate=0.001, rho=0.9)",
+        "optimizers.Adadelta(learning_rate=1.0, rho=0.95)",
+        "optimizers.Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999)",
+        "optimizers.AdamW(learning_rate=0.001, weight_decay=1e-5, beta_1=0.9, beta_2=0.999)",
+    ],
+}
+
+
+def said(library):
+    """What the library says to each line, and to one update with what it makes: an error, warnings."""
+    scope, answers = {library: importlib.import_module(library)}, []
+    for line in LINES.get(library, []):
+        error, where = "", "import" if "import" in line else "call"
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                exec(line if "import" in line else f"opt = {line}", scope)
+                if "import" not in line:
+                    where = "update"
+                    exec("x = keras.Variable([1.0]); opt.apply([keras.ops.ones(1)], [x])", scope)
+            except Exception as problem:
+                error = f"{type(problem).__name__}: {str(problem).splitlines()[0]}"
+        answers.append({
+            "line": line, "error": error, "where": where if error else "",
+            "warning": " ".join(str(warning.message) for warning in caught),
+        })  # fmt: skip
+    return answers
+
+
+HANDED = {  # each leaves a function `update`, which makes one update of `x` with the gradient 1
+    "torch": """\
+opt = torch.optim.SGD([x], lr=1.0)
+scheduler = torch.optim.lr_scheduler.LambdaLR(opt, schedule)
+
+def update():
+    opt.step()
+    scheduler.step()""",
+    "keras": """\
+class FromArray(keras.optimizers.schedules.LearningRateSchedule):
+    def __init__(self, rates):
+        self.rates = keras.ops.convert_to_tensor(rates)
+
+    def __call__(self, step):
+        return keras.ops.take(self.rates, keras.ops.cast(step, "int32"))
+
+opt = keras.optimizers.SGD(learning_rate=FromArray(schedule(np.arange(updates))))
+
+def update():
+    opt.apply([g], [x])""",
+    "optax": """\
+rates = jnp.asarray(schedule(np.arange(updates)))
+opt = optax.sgd(lambda count: rates[count])
+state = opt.init(x)
+
+def update():
+    global x, state
+    change, state = opt.update(g, state)
+    x = optax.apply_updates(x, change)""",
+}
+
+
+def handed(library):
+    """The rates that a library really uses when it is given an lrbook schedule, from its steps."""
+    if library not in HANDED:
+        return []
+    sys.path.insert(0, str(HERE.parent.parent))
+    from lrbook import CosineDecay
+
+    scope = {"np": np, "schedule": CosineDecay(0.1, 20), "updates": 20}
+    if library == "torch":
+        import torch
+
+        x = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+        x.grad = torch.ones(1, dtype=torch.float64)
+        scope |= {"torch": torch, "x": x}
+    elif library == "keras":
+        import keras
+
+        keras.backend.set_floatx("float64")
+        scope |= {"keras": keras, "x": keras.Variable(np.zeros(1)), "g": keras.ops.ones(1)}
+    else:
+        import jax
+        import optax
+
+        scope |= {"optax": optax, "jnp": jax.numpy, "x": jax.numpy.zeros(1), "g": jax.numpy.ones(1)}
+    exec(HANDED[library], scope)
+    path = [0.0]
+    for _ in range(20):
+        scope["update"]()
+        x = scope["x"]
+        path.append(float(np.asarray(x.detach() if library == "torch" else x)[0]))
+    rates = [before - after for before, after in itertools.pairwise(path)]
+    kwargs = {"lr": 0.1, "decay_steps": 20}
+    return [{"schedule": "CosineDecay", "kwargs": kwargs, "code": HANDED[library], "rates": rates}]
+
+
 def default_rate(library):
     """The learning rate of plain gradient descent if none is given; None if one must be."""
     module, path, argument = SGD_RATE[library]
@@ -508,9 +648,11 @@ def main():
         "version": version.split("+")[0],
         "python": platform.python_version(),
         "default_rate": default_rate(library),
+        "defaults": defaults(library),
         "command": f"python tests/reference/record.py {library}",
     }
     lists = {"records": records, "trajectories": trajectories, "samples": samples}
+    lists |= {"lines": said(library), "handed": handed(library)}
     (HERE / f"{library}.json").write_text(written(header, lists), encoding="utf-8")
 
 
