@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import math
 import pickle
+import re
 from decimal import Decimal
 from fractions import Fraction
 
@@ -15,17 +16,26 @@ import sympy
 import lrbook
 from lrbook import (
     SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
     CosineDecay,
     Digits,
     ExponentialDecay,
     InverseTimeDecay,
     LinearCosineDecay,
+    Momentum,
     NaturalExpDecay,
+    Nesterov,
     NoisyLinearCosineDecay,
     PiecewiseConstant,
     PolynomialDecay,
     Quadratic,
+    RMSprop,
     Rosenbrock,
+    WithL2,
+    WithWeightDecay,
 )
 from lrbook.hyperparameters import (
     COUNT,
@@ -53,6 +63,15 @@ CONTRACT = {
         "num_periods=0.5, alpha=0.0, beta=0.001, seed=0)"
     ),
     SGD: "(lr=0.01)",
+    Momentum: "(lr=0.01, beta=0.9)",
+    Nesterov: "(lr=0.01, beta=0.9)",
+    Adagrad: "(lr=0.01, eps=1e-08, eps_inside=True)",
+    RMSprop: "(lr=0.001, beta=0.9, eps=1e-08, eps_inside=True)",
+    Adadelta: "(lr=1.0, beta=0.95, eps=1e-06)",
+    Adam: "(lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08, eps_inside=False)",
+    AdamW: "(lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08, eps_inside=False, weight_decay=0.01)",
+    WithL2: "(optimizer, lam)",
+    WithWeightDecay: "(optimizer, lam)",
     Quadratic: "(eigenvalues, noise=0.0)",
     Rosenbrock: "(a=1.0, b=100.0)",
     Digits: "(hidden=0, batch_size=0, held_out=450)",
@@ -82,12 +101,28 @@ GIVEN = {
     "hidden": 8,
     "batch_size": 16,
     "held_out": 400,
+    "beta1": 0.5,
+    "beta2": 0.75,
+    "eps": 1e-4,
+    "eps_inside": True,
+    "weight_decay": 0.5,
+    "optimizer": SGD(0.25),
+    "lam": 0.125,
 }
 
 POSITIVE_FIELDS = {"lr", "decay_steps", "decay_rate", "power", "num_periods", "b"}
-NON_NEGATIVE_FIELDS = {"end_lr", "beta", "initial_variance", "variance_decay", "noise"}
+NON_NEGATIVE_FIELDS = {
+    "end_lr",
+    "beta",
+    "initial_variance",
+    "variance_decay",
+    "noise",
+    "eps",
+    "weight_decay",
+    "lam",
+}
 COUNT_FIELDS = {"seed", "hidden", "batch_size", "held_out"}
-FLAGS = {"staircase", "cycle"}
+FLAGS = {"staircase", "cycle", "eps_inside"}
 
 
 def field_names(cls):
@@ -101,6 +136,8 @@ def made(cls, **changes):
 def words_of(cls, name):
     if name == "alpha":  # a fraction of lr, or what is added to a line
         return "in [0, 1]" if cls is CosineDecay else ">= 0"
+    if name in {"beta1", "beta2"} or (name == "beta" and issubclass(cls, lrbook.Optimizer)):
+        return "in [0, 1)"
     if name in POSITIVE_FIELDS:
         return "> 0"
     if name in NON_NEGATIVE_FIELDS:
@@ -114,7 +151,7 @@ NUMERIC_FIELDS = [
     (cls, name)
     for cls in CONTRACT
     for name in field_names(cls)
-    if name not in FLAGS | {"boundaries", "values"}
+    if name not in FLAGS | {"boundaries", "values", "optimizer"}
 ]
 every_class = pytest.mark.parametrize("cls", CONTRACT, ids=lambda cls: cls.__name__)
 every_number = pytest.mark.parametrize(
@@ -169,6 +206,7 @@ BREACHES = {
     "> 0": [0, 0.0, -0.0, -1, -1e-300, np.float32(-2), np.int8(0)],
     ">= 0": [-1, -1e-300, np.float64(-2.5)],
     "in [0, 1]": [-1, -1e-300, 1.0000000000000002, 2, np.float64(1.5)],
+    "in [0, 1)": [-1, -1e-300, 1, 1.0, 2, np.float64(1.5)],
     "a whole number >= 0": [-1, 0.5, 1.5, np.float64(2.25), np.int64(-2)],
     "a number": [],
 }
@@ -176,6 +214,7 @@ KEEPS = {
     "> 0": [5e-324, 1, 1.0, 1e308, np.float32(2), np.uint8(3), Fraction(1, 3)],
     ">= 0": [0, 0.0, 5e-324, 7, np.int16(2)],
     "in [0, 1]": [0, 1, 0.0, 1.0, 0.5, np.float32(0.5)],
+    "in [0, 1)": [0, 0.0, 0.5, 1 - 2**-53, np.float32(0.5)],
     "a whole number >= 0": [0, 1, 5.0, np.int64(7), np.uint8(3), np.array(4)],
     "a number": [0, -1.5, 3, np.float32(-2)],
 }
@@ -231,23 +270,20 @@ def test_a_symbolic_value_is_refused_exactly_if_it_must_break_the_rule(cls, name
         "> 0": [sympy.Integer(0), sympy.Symbol("x", nonpositive=True), *negative],
         ">= 0": [sympy.Symbol("x", negative=True), *negative],
         "in [0, 1]": [sympy.Rational(3, 2), sympy.Symbol("x", negative=True), *negative],
+        "in [0, 1)": [sympy.Integer(1), sympy.Symbol("x", negative=True), *negative],
         "a whole number >= 0": [sympy.Rational(3, 2), sympy.Integer(-1)],
         "a number": [],
     }[words]
     for value in refused:
-        with pytest.raises(ValueError, match=rf"^{name} must be {re_escape(words)}, got "):
+        with pytest.raises(ValueError, match=rf"^{name} must be {re.escape(words)}, got "):
             made(cls, **{name: value})
-    accepted = [sympy.Integer(1)]
+    accepted = [] if words == "in [0, 1)" else [sympy.Integer(1)]
     if name not in COUNT_FIELDS:
         accepted += [sympy.Symbol("x", positive=True), sympy.Symbol("x"), sympy.Rational(1, 2)]
     if words != "> 0":
         accepted.append(sympy.Integer(0))
     for value in accepted:
         assert getattr(made(cls, **{name: value}), name) == value
-
-
-def re_escape(words):
-    return words.replace("[", r"\[").replace("]", r"\]")
 
 
 @pytest.mark.parametrize("name", sorted(COUNT_FIELDS))
@@ -371,8 +407,10 @@ def test_equal_fields_make_equal_objects_with_equal_hashes_and_any_other_field_a
             other = (10, 21)
         elif name == "values":
             other = (1.0, 0.5, 0.0)
+        elif name == "optimizer":
+            other = SGD(0.125)
         else:
-            other = 1
+            other = 0 if words_of(cls, name) == "in [0, 1)" else 1
         assert it != made(cls, **{name: other})
     assert it != 5
     assert it != tuple(it)
@@ -487,7 +525,7 @@ def test_a_rule_holds_for_numbers_arrays_and_symbols_alike(rule, holds, fails):
         require("x", sympy.Rational(value), rule)
     for value in fails:
         for kind in (float, lambda v: np.array([1 / 4 * 0, v, v]), sympy.Rational):
-            with pytest.raises(ValueError, match=f"^x must be {re_escape(rule.words)}, got "):
+            with pytest.raises(ValueError, match=f"^x must be {re.escape(rule.words)}, got "):
                 require("x", kind(value), rule) if rule is not POSITIVE else require(
                     "x", np.array([1, value]) if kind not in (float, sympy.Rational) else kind(value), rule
                 )

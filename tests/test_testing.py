@@ -207,3 +207,16 @@ def test_recordings_are_found_from_below_and_missed_elsewhere(monkeypatch, tmp_p
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="run this inside a copy of the book's source"):
         recordings()
+
+
+def test_the_table_of_optimizers_refuses_a_recording_that_claims_an_agreement_that_is_not_there(monkeypatch):
+    library = {"library": "torch", "version": "2", "trajectories": []}
+    record = {"optimizer": "SGD", "kwargs": {"lr": 0.1}, "curvature": [1.0], "point": "theta"}
+    record |= {"call": "torch.optim.SGD([x], lr=0.1)", "theta": [[1.0], [0.8]], "dtype": "float64"}
+    library["trajectories"].append(record | {"agrees": True})
+    monkeypatch.setattr(testing, "recordings", lambda: [library])
+    with pytest.raises(AssertionError, match=r"SGD\(\[x\], lr=0.1\) is off by 0.09.*agrees True"):
+        testing.optimizer_table("SGD")
+    record["theta"][1] = [0.9]
+    library["trajectories"] = [record | {"agrees": True}]
+    assert "the same" in testing.optimizer_table("SGD")
