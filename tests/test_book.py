@@ -17,7 +17,18 @@ import lrbook
 
 ROOT = Path(__file__).parent.parent
 BOOK = ROOT / "book"
-FRONT = {"index", "atlas", "errata", "notation", "api", "bibliography", "status"}
+FRONT = {
+    "index",
+    "atlas",
+    "family-tree",
+    "what-it-costs",
+    "in-todays-libraries",
+    "errata",
+    "notation",
+    "api",
+    "bibliography",
+    "status",
+}
 HEADINGS = [
     "By hand",
     "Derivation",
@@ -28,7 +39,7 @@ HEADINGS = [
     "Summary and sources",
 ]
 KNOWN_HOW = ("proved", "computed here", "reported", "open")
-NOTES = [  # what the source notes claim about schedules, in their order
+NOTES = [  # what the source notes claim, in their order
     "固定学习率衰减",
     "在使用过程中都是直接调包，但是了解其原理才能做出最优选择",
     "对每个step设置固定的LR",
@@ -47,6 +58,41 @@ NOTES = [  # what the source notes claim about schedules, in their order
     "在余弦衰减的基础上加入线性递减项，使学习率除了周期性振荡外，还能整体上缓慢下降",
     "在线性余弦衰减基础上添加随机噪声，使学习率在每次更新时有随机变化",
     "从而避免陷入局部最优",
+    "自适应学习率方法是梯度下降（Gradient Descent）法的一种",
+    "从SGD分别从梯度和学习率两个分支进行了发展",
+    "加速SGD，特别是处理高曲率、小但一致的梯度",
+    "积累了之前梯度指数级衰减的移动平均，并且继续沿该方向移动",
+    r"默认 $\beta=0.9$",
+    "如果梯度方向不变，就越发更新的快，反之减弱，当前保证梯度收敛",
+    "在标准动量方法中添加了一个校正因子",
+    "要求梯度下降更快，更加智能，直接先按照前一次梯度方向更新一步将它作为当前的梯度",
+    "如果一个参数的梯度变化较大，其学习率会逐渐减小，而梯度变化较小的参数学习率则相对较大",
+    "但学习率会持续衰减最终趋于0",
+    "自适应地为各个维度的参数分配不同的学习率",
+    "g_t 较小时，能够放大梯度， g_t 较大时，能够约束梯度（激励+惩罚）",
+    "梯度累积导致学习率单调递减，后期学习率非常小",
+    "需要设置一个合适的全局初始学习率",
+    "它通过限制累积梯度的窗口来取代全局累积的方法，使得过去一段时间内的梯度对当前更新产生影响",
+    "**不需要全局学习率(lr)**",
+    "结合Adadelata的思想，通过指数加权移动平均来调整学习率，从而适应不同的梯度情况",
+    r"$\eta = \sqrt{E[\Delta \theta^2]_{t-1} + \epsilon}$",
+    "训练后期反复在局部最小值附近抖动",
+    "结合了 RMSprop 和 Momentum 的优点, 使用动量的思想来计算梯度的一阶和二阶矩估计",
+    "然后对这些矩进行偏差校正从而提高训练效果",
+    r"$\text{默认 } \beta_1 = 0.9, \beta_2 = 0.99$",
+    r"$\Delta \theta_t = -\frac{\hat{m}_t}{\sqrt{\hat{n}_t + \epsilon}} * \eta$",
+    "对学习率没有那么敏感",
+    "学习步长有一个确定的范围, 参数更新比较稳",
+    "学习率在训练的后期仍然可能不稳定, 导致无法收敛到足够好的值, 泛化能力较差",
+    "对于传统SGD算法来说, 权值衰减正好跟l2正则则是等价的",
+    "因此, 在大多数优化机器学习库中, l2正则被作为权值衰减来实现",
+    "但是，L2正则和权值衰减的等价关系在自适应学习率衰减中并不成立，因为自适应学习率衰减方法会根据历史梯度动态调整每个参数的学习率",
+    "为了解决这个问题，通过将权值衰减和梯度更新进行解耦，提出了AdamW",
+    "提供了更加有效的正则化策略，特别适用于深度学习中的大模型训练场景",
+    "每个参数都要额外保存两个值",
+    "每个值都需要用float32位来存储",
+    "如果参数用float16存储，这两个值占用大小将是参数大小的4倍",
+    "`optimizers.SGD(lr=0.01, momentum=0.0, decay=0.0, nesterov=False)`",
 ]
 
 
@@ -236,6 +282,27 @@ def test_every_citation_is_in_the_bibliography():
             cited |= {key.strip() for key in group.split(",")}
     assert cited
     assert not cited - set(keys)
+
+
+def test_the_family_tree_has_every_optimizer_and_the_years_of_its_sources():
+    (tree,) = (
+        ast.literal_eval(node.value)
+        for cell in code("family-tree")
+        for node in ast.parse(cell.source).body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "tree"
+    )
+    bibliography = (BOOK / "references.bib").read_text(encoding="utf-8")
+    for name, (year, key, page, *_) in tree.items():
+        entry = re.search(rf"^@\w+\{{{key},.*$", bibliography, re.M)[0]
+        assert f"year={{{year}}}" in entry, name
+        assert page == "" or page in PAGES, name
+        assert page in {"", "what-it-costs"} or name.lower() in prose(page).lower(), (
+            f"{page} speaks of {name}"
+        )
+    classes = {
+        name for name, cls in inspect.getmembers(lrbook, inspect.isclass) if issubclass(cls, lrbook.Optimizer)
+    }
+    assert set(tree) >= classes - {"Optimizer", "WithL2", "WithWeightDecay"}
 
 
 def test_every_public_name_is_documented_and_used_in_the_book():
