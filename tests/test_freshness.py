@@ -168,3 +168,12 @@ def test_a_removed_chapter_leaves_nothing(scratch):
     assert scratch.build() == (0, set()), scratch.log
     assert not (scratch.root / "_build" / "html" / "b.html").exists()
     assert not (scratch.root / "_build" / "jupyter_execute" / "b.ipynb").exists()
+
+
+def test_a_line_that_a_kernel_sends_in_two_parts_is_one_line_on_the_page(scratch):
+    pause = "import time; print('one', end='', flush=True); time.sleep(0.5); print(' line')"
+    scratch.edit("book/a.md", 'print("this value is", value)', pause)
+    assert scratch.build()[0] == 0
+    (executed,) = scratch.root.glob("_build/jupyter_execute/a.ipynb")
+    assert '"one line\\n"' in executed.read_text("utf8")
+    assert "one line" in (scratch.root / "_build" / "html" / "a.html").read_text("utf8")

@@ -25,7 +25,6 @@ from pathlib import Path
 
 from myst_nb.core import execute
 from myst_nb.core.execute.cache import NotebookClientCache
-from myst_nb.core.utils import coalesce_streams
 from sphinx.application import Sphinx
 
 # One thread, so that sums are taken in one order and a notebook run twice gives the same last bits;
@@ -113,9 +112,25 @@ class CachedClient(NotebookClientCache):
             given.cells[:] = self._notebook.cells
             given.metadata.update(self._notebook.metadata)
             self._notebook = given
-        for cell in given.cells:  # MyST-NB merges what it shows, and leaves the parts in the file
+        for cell in given.cells:
             if cell.cell_type == "code":
-                cell.outputs = coalesce_streams(cell.outputs)
+                cell.outputs = joined(cell.outputs)
+
+
+def joined(outputs: list) -> list:
+    """Put together what was printed, which a kernel sends in parts that depend on how busy it is.
+
+    MyST-NB merges what it shows, not what it writes, and breaks the line between two parts.
+    """
+    streams, kept = {}, []
+    for output in outputs:
+        if output["output_type"] == "stream" and output["name"] in streams:
+            streams[output["name"]]["text"] += output["text"]
+            continue
+        kept.append(output)
+        if output["output_type"] == "stream":
+            streams[output["name"]] = output
+    return kept
 
 
 def setup(app: Sphinx) -> dict:
