@@ -26,6 +26,7 @@ from lrbook.schedules import (
     PolynomialDecay,
     Schedule,
 )
+from lrbook.sweeps import Best, best_of
 from lrbook.training import Run, descend
 
 __version__ = "0.1.0"
@@ -36,6 +37,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Best",
     "CosineDecay",
     "Digits",
     "ExponentialDecay",
@@ -56,6 +58,7 @@ __all__ = [
     "State",
     "WithL2",
     "WithWeightDecay",
+    "best_of",
     "descend",
     "load_digits",
 ]

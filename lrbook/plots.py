@@ -81,6 +81,45 @@ def _jumps(rates: np.ndarray) -> bool:
     return bool(0.5 < still.mean() < 1)
 
 
+def drawn(ax: Any) -> dict[Any, Any]:
+    """What the lines of `ax` show, for checks of what a caption or an alt text says of them.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The axes, when all is drawn.
+
+    Returns
+    -------
+    dict
+        For each line an array of shape (2, points), its x and its y, under its label, or under its place
+        among all lines, from 0, if it has none.
+
+    Raises
+    ------
+    ValueError
+        If nothing is drawn, or two lines share a label.
+
+    Examples
+    --------
+    >>> figure, ax = plt.subplots()
+    >>> _ = ax.plot([0, 1, 2], [3.0, 1.0, 2.0], label="cosine"), ax.axhline(1.0)
+    >>> x, y = drawn(ax)["cosine"]
+    >>> float(x[y.argmin()]), list(drawn(ax))
+    (1.0, ['cosine', 1])
+    """
+    found: dict[Any, Any] = {}
+    for i, line in enumerate(ax.get_lines()):
+        label = str(line.get_label())
+        key: Any = i if label.startswith("_") else label
+        if key in found:
+            raise ValueError(f"labels of lines must differ, got {label!r} twice")
+        found[key] = np.array(line.get_data(), dtype=float)
+    if not found:
+        raise ValueError("the axes must have a line, got none")
+    return found
+
+
 def label_lines(ax: Any, pad: float = 4.0) -> None:
     """Write each line's label at its right end in its colour, moved apart where they would overlap.
 

@@ -6,8 +6,10 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from numbers import Real
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import numpy as np
@@ -254,7 +256,8 @@ def claim(name: str, value: Any, low: float, high: float, form: str = "{:.3g}") 
     """Hold a number that the prose states: it must lie in [low, high], and the page prints it.
 
     In a notebook the formatted value is stored under `name`, where the text picks it up; elsewhere only
-    the check is made.
+    the check is made. A band is there to fail: one that is wider than the digits on the page, or digits
+    that misstate the value, are refused whatever the value is.
 
     Parameters
     ----------
@@ -263,19 +266,34 @@ def claim(name: str, value: Any, low: float, high: float, form: str = "{:.3g}") 
     value : number
         What was computed.
     low, high : number
-        The band in which what the prose says of it is true.
+        The band in which what the prose says of it is true: at most two units of the last printed digit
+        wide.
     form : str
-        How the page prints it.
+        How the page prints it, to within a tenth of the value unless it is printed as a power of ten.
 
     Examples
     --------
-    >>> claim("stability limit", 2 / 3.0, 0.66, 0.67)
-    >>> claim("stability limit", 2 / 2.0, 0.66, 0.67)
+    >>> claim("stability limit", 2 / 3.0, 0.66, 0.67, "{:.2f}")
+    >>> claim("stability limit", 2 / 2.0, 0.66, 0.67, "{:.2f}")
     Traceback (most recent call last):
     AssertionError: stability limit must be in [0.66, 0.67], got 1.0
+    >>> claim("stability limit", 2 / 3.0, 0.5, 0.8)
+    Traceback (most recent call last):
+    AssertionError: the band of stability limit, [0.5, 0.8], must be no wider than two units of the last \
+digit of 0.667, 0.002
     """
     if np.ndim(value) or not low <= value <= high:
         raise AssertionError(f"{name} must be in [{low}, {high}], got {value}")
+    printed, digit = _as_printed(value, form)
+    if high - low > 2 * digit * (1 + 1e-9):
+        raise AssertionError(
+            f"the band of {name}, [{low}, {high}], must be no wider than two units of the last digit "
+            f"of {form.format(value)}, {2 * digit:.3g}"
+        )
+    if "e}" not in form and abs(printed - value) > 0.1 * abs(value):
+        raise AssertionError(
+            f"{name} must be printed to within a tenth of it, got {form.format(value)} for {value}"
+        )
     if in_notebook():
         show: Any = sys.modules["IPython"].display.display
         show(
@@ -283,6 +301,15 @@ def claim(name: str, value: Any, low: float, high: float, form: str = "{:.3g}") 
             raw=True,
             metadata={"scrapbook": {"name": name, "mime_prefix": ""}},
         )
+
+
+def _as_printed(value: Any, form: str) -> tuple[float, float]:
+    """The number that a reader reads when `value` is printed by `form`, and the unit of its last digit."""
+    (spec,) = [spec for _, field, spec, _ in Formatter().parse(form) if field is not None]
+    text = format(value, spec or "").replace(",", "")
+    percent = 0.01 if text.endswith("%") else 1.0
+    number = Decimal(text.rstrip("%"))
+    return float(number) * percent, 10.0 ** int(number.as_tuple().exponent) * percent
 
 
 def replayed(record: dict[str, Any]) -> np.ndarray:

@@ -103,3 +103,23 @@ def test_in_a_notebook_figures_are_svg_without_a_date(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib_inline", SimpleNamespace(backend_inline=inline))
     plots.use_style()
     assert set_to == {"formats": ("svg",), "metadata": {"Date": None}}
+
+
+def test_what_is_drawn_is_read_off_the_axes_and_not_off_what_was_meant():
+    _, ax = plt.subplots()
+    ax.plot([1, 2], [3.0, 4.0], label="a")
+    ax.axhline(0.5)
+    ax.get_lines()[0].set_ydata([3.0, 9.0])
+    lines = plots.drawn(ax)
+    assert list(lines) == ["a", 1]
+    assert lines["a"].tolist() == [[1, 2], [3, 9]]
+
+
+def test_lines_that_cannot_be_told_apart_and_empty_axes_are_refused():
+    _, ax = plt.subplots()
+    with pytest.raises(ValueError, match="must have a line, got none"):
+        plots.drawn(ax)
+    for _ in range(2):
+        ax.plot([0], [0], label="twin")
+    with pytest.raises(ValueError, match="got 'twin' twice"):
+        plots.drawn(ax)

@@ -178,10 +178,33 @@ def test_dots_are_no_answer_yet(capsys):
 
 
 def test_a_claim_in_its_band_passes_and_one_outside_is_refused():
-    claim("a", 1.0, 0.5, 1.5)
+    claim("a", 1.0, 0.5, 1.5, "{:.0f}")
     for value in (0.4, 1.6, float("nan"), np.array([1.0])):
         with pytest.raises(AssertionError, match=r"^a must be in \[0.5, 1.5\], got"):
-            claim("a", value, 0.5, 1.5)
+            claim("a", value, 0.5, 1.5, "{:.0f}")
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "digit"),
+    [
+        (7.2, "{:.2f}", 0.01),
+        (1234.5, "{:,.0f} updates", 1),
+        (0.123, "{:.1%}", 0.001),
+        (3.21e-7, "{:.1e}", 1e-8),
+        (0.5, "{:.3g}", 0.1),
+    ],
+)
+def test_a_band_wider_than_the_printed_digits_is_refused_and_a_narrower_one_is_not(value, form, digit):
+    claim("a", value, value - 0.99 * digit, value + 0.99 * digit, form)
+    with pytest.raises(AssertionError, match=r"^the band of a, .* two units of the last digit of .*"):
+        claim("a", value, value - 1.1 * digit, value + digit, form)
+
+
+def test_digits_that_misstate_the_value_are_refused():
+    claim("a", 3.53, 3.5, 3.6, "{:.1f}")
+    claim("a", 3.53e-9, 3.5e-9, 3.6e-9, "{:.0e}")
+    with pytest.raises(AssertionError, match=r"a must be printed to within a tenth of it, got 4 for 3.53"):
+        claim("a", 3.53, 3, 4, "{:.0f}")
 
 
 def test_in_a_notebook_a_claim_is_stored_under_its_name(monkeypatch):
@@ -189,7 +212,7 @@ def test_in_a_notebook_a_claim_is_stored_under_its_name(monkeypatch):
     display = SimpleNamespace(display=lambda data, **options: shown.append((data, options)))
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(display=display))
     monkeypatch.setattr(testing, "in_notebook", lambda: True)
-    claim("cost", 1234.5, 1000, 2000, "{:,.0f}")
+    claim("cost", 1234.5, 1234, 1235, "{:,.0f}")
     ((data, options),) = shown
     assert data == {"text/plain": "'1,234'"}
     assert options["metadata"]["scrapbook"]["name"] == "cost"
