@@ -230,7 +230,8 @@ class ExponentialDecay(Schedule):
 
     Notes
     -----
-    There is no floor: the rate goes on falling for ever.
+    There is no floor: with a factor below 1 the rate falls for ever. A factor of 1 is a constant rate, and one
+    above 1 a rate that grows without end.
 
     Examples
     --------
@@ -413,21 +414,21 @@ class CosineDecay(Schedule):
 class LinearCosineDecay(Schedule):
     r"""A straight line multiplied by a cosine, above a floor.
 
-    .. math:: \eta_t = \eta_0 \left[(\alpha + 1 - u)\,\frac{1 + \cos(2\pi n u)}{2} + \beta\right],
+    .. math:: \eta_t = \eta_0 \left[(\alpha_\ell + 1 - u)\,\frac{1 + \cos(2\pi n u)}{2} + \beta_\ell\right],
         \qquad u = \frac{\min(t, T)}{T}.
 
     Parameters
     ----------
     lr : number, array or symbol
-        The scale :math:`\eta_0` > 0. The first rate is :math:`\eta_0(1 + \alpha + \beta)`, above it.
+        The scale :math:`\eta_0` > 0. The first rate is :math:`\eta_0(1 + \alpha_\ell + \beta_\ell)`, above it.
     decay_steps : number, array or symbol
         The horizon :math:`T` > 0, in steps; the last rate holds after it.
     num_periods : number, array or symbol
         The periods :math:`n` > 0 of the cosine within the horizon.
     alpha : number, array or symbol
-        What is added to the line: :math:`\alpha` >= 0.
+        What is added to the line: :math:`\alpha_\ell` >= 0.
     beta : number, array or symbol
-        What is added to the product: :math:`\beta` >= 0, a floor as a fraction of `lr`.
+        What is added to the product: :math:`\beta_\ell` >= 0, a floor as a fraction of `lr`.
 
     Notes
     -----
@@ -455,16 +456,17 @@ class LinearCosineDecay(Schedule):
 class NoisyLinearCosineDecay(Schedule):
     r"""Linear cosine decay with noise on the line, of a variance that falls with the step.
 
-    .. math:: \eta_t = \eta_0 \left[(\alpha + 1 - u + \sigma_t z_t)\,
-        \frac{1 + \cos(2\pi n u)}{2} + \beta\right],
-        \qquad \sigma_t^2 = \frac{v}{(1 + \min(t, T))^{c}}, \qquad z_t \sim \mathcal N(0, 1).
+    .. math:: \eta_t = \eta_0 \left[(\alpha_\ell + 1 - u + \nu_t z_t)\,
+        \frac{1 + \cos(2\pi n u)}{2} + \beta_\ell\right],
+        \qquad \nu_t^2 = \frac{v}{(1 + \min(t, T))^{c}}, \qquad z_t \sim \mathcal N(0, 1).
 
     Parameters
     ----------
     lr : number, array or symbol
         The scale :math:`\eta_0` > 0.
     decay_steps : number, array or symbol
-        The horizon :math:`T` > 0, in steps.
+        The horizon :math:`T` > 0, in steps. After it the noise goes on, with the variance of step T: the rate
+        is still only where the cosine ends at 0, as by default.
     initial_variance : number, array or symbol
         The variance :math:`v` >= 0 of the noise at step 0.
     variance_decay : number, array or symbol
