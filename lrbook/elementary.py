@@ -60,10 +60,10 @@ def library(*arguments: Any) -> Any:
 
 
 def _pow(x: float, y: float) -> float:
-    """`x ** y`, infinite where it overflows, as arrays have it."""
+    """`x ** y`, infinite where it overflows or divides by zero, as arrays have it."""
     try:
         return float(float(x) ** y)
-    except OverflowError:
+    except (OverflowError, ZeroDivisionError):
         return math.inf
 
 
@@ -149,7 +149,7 @@ def sqrt(x: Any) -> Any:
 
 
 def power(x: Any, y: Any) -> Any:
-    """`x` to the power `y`, for `x` >= 0; a float that would overflow is infinite."""
+    """`x` to the power `y`, for `x` >= 0; infinite where a float would overflow, or 0 stands below a line."""
     return library(x, y).pow(x, y)
 
 

@@ -14,13 +14,13 @@ changes during a run, the count of updates and the slots of memory, is in a :cla
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from lrbook.elementary import sqrt
+from lrbook.elementary import is_array, sqrt
 from lrbook.hyperparameters import BelowOne, Hyperparameters, NonNegative, PositiveOrSchedule
 
 BLOCK_BYTES = 32 * 1024  # of each array: a block of theta, gradient, slots and temporaries fits L2
@@ -48,12 +48,18 @@ class State:
     slots: dict[str, tuple[np.ndarray, ...]]
 
     def save(self, file: Any) -> None:
-        """Write the state to `file`, a path or an open file, in NumPy's npz format."""
+        """Write the state to `file`, a path or an open file, in NumPy's npz format.
+
+        A path is used as it is given: no ending is added to it.
+        """
+        if not hasattr(file, "write"):
+            with open(file, "wb") as opened:
+                return self.save(opened)
         counts = {name: len(slots) for name, slots in self.slots.items()}
         arrays: dict[str, Any] = {"t": self.t, "names": np.array(list(counts), dtype=str)}
         arrays["counts"] = np.array(list(counts.values()), dtype=int)
         arrays |= {f"{i} {name}": a for name, slots in self.slots.items() for i, a in enumerate(slots)}
-        np.savez(file, **arrays)
+        return np.savez(file, **arrays)
 
     @classmethod
     def load(cls, file: Any) -> State:
@@ -114,10 +120,12 @@ class Optimizer(Hyperparameters):
         Raises
         ------
         ValueError
-            If the names or shapes of `theta`, `g` and `state` do not match, or a gradient is not
-            finite. Then nothing has been changed.
+            If the names or shapes of `theta`, `g` and `state` do not match, a gradient or the rate is
+            not finite, or the rate or another setting is an array that does not broadcast to the shape
+            of a parameter. Then nothing has been changed.
         TypeError
-            If a parameter is not a writable array of floating-point numbers.
+            If a parameter is not a writable array of floating-point numbers, or a gradient not an array
+            of real numbers.
         """
         theta, g = named(theta), named(g, "gradient")
         for names in (g.keys(), state.slots.keys()):
@@ -130,12 +138,24 @@ class Optimizer(Hyperparameters):
             _check_gradient(name, array, g[name])
             _check_slots(name, array, state.slots[name], len(self.slot_names))
         lr = self.rate(state.t)
-        _check_rate(lr, theta, state.t)
+        if not np.all(np.isfinite(lr)):
+            raise ValueError(f"lr must be finite, got {lr} at step {state.t}")
+        for name, setting in (("lr", lr), *(() if self._plain else self._arrays())):
+            _check_setting(name, setting, theta)
         with np.errstate(all="ignore"):  # an overflow is refused in the next gradient
             for name, array in theta.items():
                 self._update(lr, state.t + 1, array, g[name], state.slots[name])
         state.t += 1
         return lr
+
+    def _arrays(self) -> Iterator[tuple[str, Any]]:
+        """The settings that are arrays, but for the rate, by name; those of an optimizer inside as well."""
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, Optimizer):
+                yield from value._arrays()
+            elif field.name != "lr" and is_array(value):
+                yield field.name, value
 
     def _update(
         self, lr: Any, t: int, theta: np.ndarray, g: np.ndarray, slots: tuple[np.ndarray, ...]
@@ -178,17 +198,17 @@ def _check_slots(name: str, array: np.ndarray, slots: Any, count: int) -> None:
         raise ValueError(f"the state of {name} must be {count} arrays of shape {array.shape}, got {shapes}")
 
 
-def _check_rate(lr: Any, theta: dict[str, np.ndarray], step: int) -> None:
-    """Refuse a rate that is not finite, or an array of rates that does not fit the parameters."""
-    if not np.all(np.isfinite(lr)):
-        raise ValueError(f"lr must be finite, got {lr} at step {step}")
+def _check_setting(setting: str, value: Any, theta: dict[str, np.ndarray]) -> None:
+    """Refuse a rate, or another setting, that is an array and does not fit the parameters."""
+    shape = np.shape(value)
     for name, array in theta.items():
-        shape = np.shape(lr)
         fits = len(shape) <= array.ndim and all(
             n in (1, m) for n, m in zip(shape[::-1], array.shape[::-1], strict=False)
         )
         if not fits:
-            raise ValueError(f"lr must broadcast to the shape {array.shape} of {name}, got shape {shape}")
+            raise ValueError(
+                f"{setting} must broadcast to the shape {array.shape} of {name}, got shape {shape}"
+            )
 
 
 def _check_parameter(name: str, array: Any) -> None:
@@ -387,8 +407,9 @@ class Adadelta(Optimizer):
     r"""RMSprop with the root of its averaged squared steps for a rate :cite:p:`zeiler2012`.
 
     .. math:: G \leftarrow \beta G + (1 - \beta)\, g^2, \qquad
-        \Delta = -\frac{\sqrt{E + \varepsilon}}{\sqrt{G + \varepsilon}}\, g, \qquad
-        E \leftarrow \beta E + (1 - \beta)\, \Delta^2, \qquad \theta \leftarrow \theta + \eta\, \Delta
+        \Delta = -\frac{\sqrt{E_\Delta + \varepsilon}}{\sqrt{G + \varepsilon}}\, g, \qquad
+        E_\Delta \leftarrow \beta E_\Delta + (1 - \beta)\, \Delta^2, \qquad
+        \theta \leftarrow \theta + \eta\, \Delta
 
     Parameters
     ----------
@@ -397,7 +418,8 @@ class Adadelta(Optimizer):
     beta : number or array
         The weight of the past in both averages: :math:`\beta` in [0, 1).
     eps : number or array
-        :math:`\varepsilon` > 0; it decides how long the first steps are.
+        :math:`\varepsilon` >= 0; it decides how long the first steps are. With 0 there is none, and
+        nothing ever moves.
 
     Examples
     --------
@@ -468,7 +490,7 @@ class AdamW(Adam):
     r"""Adam with decoupled weight decay :cite:p:`loshchilov2019`: the same step, and a pull toward zero.
 
     .. math::
-        \theta \leftarrow \theta - \eta\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon} - \eta \lambda\, \theta
+        \theta \leftarrow \theta - \eta\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon} - \eta \lambda_w\, \theta
 
     with the :math:`\theta` before the step on the right. It equals
     ``WithWeightDecay(Adam(...), weight_decay)``.
@@ -484,7 +506,7 @@ class AdamW(Adam):
     eps_inside : bool
         Whether :math:`\varepsilon` is added inside the root, or to it.
     weight_decay : number or array
-        :math:`\lambda` >= 0, per unit of the rate.
+        :math:`\lambda_w` >= 0, per unit of the rate.
 
     Examples
     --------
@@ -529,9 +551,9 @@ class _Wrapped(Optimizer):
 
 @dataclass(frozen=True, eq=False)
 class WithL2(_Wrapped):
-    r"""An optimizer whose loss has the penalty :math:`\frac{\lambda}{2}\lVert\theta\rVert^2` added.
+    r"""An optimizer whose loss has the penalty :math:`\frac{\lambda_w}{2}\lVert\theta\rVert^2` added.
 
-    .. math:: g \leftarrow g + \lambda\, \theta
+    .. math:: g \leftarrow g + \lambda_w\, \theta
 
     where :math:`\theta` is the point at which the gradient was taken.
 
@@ -540,7 +562,7 @@ class WithL2(_Wrapped):
     optimizer : Optimizer
         What makes the update.
     lam : number or array
-        :math:`\lambda` >= 0, in units of the loss over :math:`\theta^2`.
+        :math:`\lambda_w` >= 0, in units of the loss over :math:`\theta^2`.
 
     Examples
     --------
@@ -559,7 +581,7 @@ class WithL2(_Wrapped):
 class WithWeightDecay(_Wrapped):
     r"""An optimizer whose parameters decay beside its step :cite:p:`loshchilov2019`.
 
-    .. math:: \theta \leftarrow \theta_\text{stepped} - \eta \lambda\, \theta
+    .. math:: \theta \leftarrow \theta_\text{stepped} - \eta \lambda_w\, \theta
 
     where the :math:`\theta` on the right is the one before the step.
 
@@ -568,7 +590,7 @@ class WithWeightDecay(_Wrapped):
     optimizer : Optimizer
         What makes the step.
     lam : number or array
-        :math:`\lambda` >= 0, per unit of the rate.
+        :math:`\lambda_w` >= 0, per unit of the rate.
 
     Examples
     --------

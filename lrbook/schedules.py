@@ -230,8 +230,8 @@ class ExponentialDecay(Schedule):
 
     Notes
     -----
-    There is no floor: with a factor below 1 the rate falls for ever. A factor of 1 is a constant rate, and one
-    above 1 a rate that grows without end.
+    There is no floor: with a factor below 1 the rate falls for ever. A factor of 1 is a constant rate,
+    and one above 1 a rate that grows without end.
 
     Examples
     --------
@@ -420,7 +420,8 @@ class LinearCosineDecay(Schedule):
     Parameters
     ----------
     lr : number, array or symbol
-        The scale :math:`\eta_0` > 0. The first rate is :math:`\eta_0(1 + \alpha_\ell + \beta_\ell)`, above it.
+        The scale :math:`\eta_0` > 0. The first rate, :math:`\eta_0(1 + \alpha_\ell + \beta_\ell)`, is above
+        it.
     decay_steps : number, array or symbol
         The horizon :math:`T` > 0, in steps; the last rate holds after it.
     num_periods : number, array or symbol
@@ -458,7 +459,7 @@ class NoisyLinearCosineDecay(Schedule):
 
     .. math:: \eta_t = \eta_0 \left[(\alpha_\ell + 1 - u + \nu_t z_t)\,
         \frac{1 + \cos(2\pi n u)}{2} + \beta_\ell\right],
-        \qquad \nu_t^2 = \frac{v}{(1 + \min(t, T))^{c}}, \qquad z_t \sim \mathcal N(0, 1).
+        \qquad \nu_t^2 = \frac{\nu_0^2}{(1 + \min(t, T))^{\zeta}}, \qquad z_t \sim \mathcal N(0, 1).
 
     Parameters
     ----------
@@ -468,9 +469,9 @@ class NoisyLinearCosineDecay(Schedule):
         The horizon :math:`T` > 0, in steps. After it the noise goes on, with the variance of step T: the rate
         is still only where the cosine ends at 0, as by default.
     initial_variance : number, array or symbol
-        The variance :math:`v` >= 0 of the noise at step 0.
+        The variance :math:`\nu_0^2` >= 0 of the noise at step 0.
     variance_decay : number, array or symbol
-        The exponent :math:`c` >= 0 with which the variance falls.
+        The exponent :math:`\zeta` >= 0 with which the variance falls.
     num_periods, alpha, beta : number, array or symbol
         As for :class:`LinearCosineDecay`.
     seed : int

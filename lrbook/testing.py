@@ -37,8 +37,8 @@ def assert_same_schedule(
     theirs : function of a step
         The schedule it should equal.
     steps : iterable of int, optional
-        Where to compare. The default covers both sides of every edge of `theirs` and twice its
-        horizon.
+        Where to compare. The default covers both sides of every edge of `theirs`, of a staircase or a
+        saw-tooth those of its first three, and a sweep of 500 steps to twice the last of them.
     rtol : float
         The difference that is allowed, relative to the larger of the rate and a thousandth of the
         largest one.
@@ -70,7 +70,9 @@ only where the rate jumps: compare < with <=, a boundary belongs to the new valu
 
 def _telling_steps(schedule: Any) -> list[int]:
     """The steps at which schedules like `schedule` tend to differ: its edges, and a sweep past them."""
-    edges = [*getattr(schedule, "boundaries", ()), getattr(schedule, "decay_steps", 100)]
+    period = getattr(schedule, "decay_steps", 100)
+    repeats = getattr(schedule, "staircase", False) or getattr(schedule, "cycle", False)
+    edges = [*getattr(schedule, "boundaries", ()), period, *([2 * period, 3 * period] if repeats else [])]
     edges = [float(np.max(edge)) for edge in edges]
     around = [int(edge) + shift for edge in edges for shift in (-1, 0, 1, 2)]
     sweep = np.linspace(0, 2 * max(edges) + 2, 500)
@@ -146,7 +148,8 @@ def assert_same_optimizer(
 ) -> None:
     """Raise an `AssertionError` that says at which update two optimizers first differ.
 
-    Both are given the same start and the same random gradients.
+    Both are given the same start and the same random gradients. If a rate is a schedule, the rates are
+    compared first, at the steps that tell schedules apart.
 
     Parameters
     ----------
@@ -168,6 +171,9 @@ def assert_same_optimizer(
     Traceback (most recent call last):
     AssertionError: the optimizers first differ at update 1: the step has the opposite sign
     """
+    if isinstance(mine, Optimizer) and (callable(mine.lr) or callable(theirs.lr)):
+        telling = {step for opt in (mine, theirs) for step in _telling_steps(opt.lr)}
+        assert_same_schedule(mine.rate, theirs.rate, telling, rtol=rtol)
     rng = np.random.default_rng(seed)
     start = rng.standard_normal(5)
     slots = tuple(np.zeros(5) for _ in theirs.slot_names)

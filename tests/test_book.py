@@ -7,6 +7,7 @@ import ast
 import inspect
 import re
 import textwrap
+from itertools import zip_longest
 from pathlib import Path
 
 import jupytext
@@ -206,6 +207,88 @@ def test_every_figure_has_an_alt_text_a_caption_and_a_mention(page):
         assert cell.source.rstrip().endswith("plt.show()")
         if page in CHAPTERS:
             assert "{numref}`" + figure["name"] + "`" in text, "the prose says what to look for"
+
+
+NUMBERS = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|half|halves|third|quarter|tenth|hundred|"
+    "thousand|twice"
+)
+OUTCOMES = (
+    r"\w+er than|best|better|lowest|highest|lower|higher|faster|slower|sooner|steeper|earlier|ahead|behind|"
+    r"above|below|converge\w*|diverge\w*|leaves?|settles?|arrives?|rises?|falls?|climbs?|cross\w*|same|equal"
+)
+SAYS_SOMETHING = re.compile(rf"\d|\b({NUMBERS}|{OUTCOMES})\b", re.I)
+
+
+@pages
+def test_what_a_caption_or_an_alt_text_says_is_asserted(page):
+    """A number or a word of outcome is held by the figure's own cell, or by the hidden one after it."""
+    cells = code(page)
+    for cell, following in zip_longest(cells, cells[1:]):
+        if "plt.show()" not in cell.source:
+            continue
+        options = cell.metadata["mystnb"]
+        said = options["image"]["alt"] + " " + options["figure"]["caption"]
+        if not SAYS_SOMETHING.search(said):
+            continue
+        held = cell.source
+        if following is not None and "hide-input" not in cell.metadata.get(
+            "tags", []
+        ):  # the call is meant to be read
+            held += following.source if "remove-cell" in following.metadata.get("tags", []) else ""
+        assert re.search(r"^\s*assert\b", held, re.M), options["figure"]["name"]
+
+
+def summary_rows(page):
+    """The claims of a chapter's last table, with how each is known."""
+    table = prose(page).split("| claim | how it is known |")[1]
+    return re.findall(r"^\| (.+?) \| (.+?) \|$", table, re.M)
+
+
+@chapters
+def test_proved_is_said_only_where_a_cell_proves_it(page):
+    """Such a cell says so, in a comment that quotes the claim; it does algebra, and asserts the result."""
+    marks = [
+        (mark, cell)
+        for cell in code(page)
+        for line in re.findall(r"# proves (.*)", cell.source)
+        for mark in re.findall(r'"([^"]+)"', line)
+    ]
+    for mark, cell in marks:
+        assert "assert " in cell.source or "assert " in code(page)[code(page).index(cell) + 1].source, mark
+        assert re.search(r"\bsp\.|\.rule\(", cell.source), f"{mark}: nothing symbolic"
+    proved = [claim for claim, how in summary_rows(page) if re.search(r"\bproved\b", how)]
+    for claim in proved:
+        assert any(mark in claim for mark, _ in marks), f"no cell says that it proves: {claim}"
+    for mark, _ in marks:
+        assert any(mark in claim for claim in proved), f"the summary does not claim: {mark}"
+
+
+def symbol_rows(page):
+    """The rows of a page's table of symbols."""
+    rows, inside = [], False
+    for line in prose(page).splitlines():
+        inside = line.startswith("| symbol | meaning | unit | in code |") or (inside and line.startswith("|"))
+        if inside and not line.startswith(("| symbol", "|---")):
+            rows.append(line)
+    return rows
+
+
+def test_a_symbol_has_one_meaning_in_the_notation():
+    symbols = [row.split(" | ")[0] for row in symbol_rows("notation")]
+    assert len(symbols) > 40
+    assert len(set(symbols)) == len(symbols)
+    named = [part for symbol in symbols for part in re.sub(r"[|$ ]|=.*", "", symbol).split(",")]
+    named = [part for part in named if part != r"\dots"]
+    assert len(set(named)) == len(named), "a symbol stands in two rows"
+
+
+@chapters
+def test_the_symbols_of_a_chapter_are_those_of_the_notation(page):
+    rows = symbol_rows(page)
+    assert rows
+    assert set(rows) <= set(symbol_rows("notation"))
+    assert len(set(rows)) == len(rows)
 
 
 def rule_body(function):

@@ -96,6 +96,11 @@ def test_a_float_that_overflows_is_infinite_as_with_arrays():
         assert exp(np.array([1000.0]))[0] == power(np.array([10.0]), 309.0)[0] == math.inf
 
 
+def test_zero_to_a_negative_power_is_infinite_for_numbers_as_for_arrays():
+    with np.errstate(divide="ignore"):
+        assert power(0.0, -1.0) == power(np.array([0.0]), -1.0)[0] == math.inf
+
+
 def test_power_of_whole_numbers_is_a_float():
     got = power(2, 3)
     assert (got, type(got)) == (8.0, float)

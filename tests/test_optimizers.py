@@ -416,3 +416,32 @@ def test_half_precision_parameters_keep_their_state_in_single_when_asked():
 def test_hyperparameters_that_break_a_rule_are_refused_by_name(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_path_is_saved_and_found_under_the_name_that_was_given(tmp_path):
+    state = Momentum().init(np.ones(2))
+    for path in (tmp_path / "state", str(tmp_path / "state.bin")):
+        state.save(path)
+        assert State.load(path).slots["theta"][0].tolist() == [0.0, 0.0]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["state", "state.bin"]
+
+
+@pytest.mark.parametrize(
+    ("opt", "name"),
+    [
+        (Momentum(beta=np.array([0.5, 0.9])), "beta"),
+        (WithL2(SGD(), np.array([0.5, 0.9])), "lam"),
+        (WithWeightDecay(Adam(eps=np.array([1e-8, 1e-4])), 0.1), "eps"),
+    ],
+)
+def test_a_setting_that_fits_one_parameter_and_not_another_changes_neither(opt, name):
+    theta = {"a": np.ones(2), "b": np.ones(3)}
+    state = opt.init(theta)
+    g = {key: np.ones_like(array) for key, array in theta.items()}
+    with pytest.raises(
+        ValueError, match=rf"{name} must broadcast to the shape \(3,\) of b, got shape \(2,\)"
+    ):
+        opt.step(theta, g, state)
+    assert state.t == 0
+    assert all(np.all(array == 1) for array in theta.values())
+    opt.step(two := {"a": theta["a"]}, {"a": g["a"]}, opt.init(two))

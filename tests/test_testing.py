@@ -243,3 +243,17 @@ def test_the_table_of_optimizers_refuses_a_recording_that_claims_an_agreement_th
     record["theta"][1] = [0.9]
     library["trajectories"] = [record | {"agrees": True}]
     assert "the same" in testing.optimizer_table("SGD")
+
+
+def test_a_schedule_that_drops_late_is_not_a_constant_rate():
+    late = SGD(PiecewiseConstant([30], [0.1, 0.01]))
+    for mine, theirs in ((SGD(0.1), late), (late, SGD(0.1))):
+        with pytest.raises(AssertionError, match="the schedules first differ at step 30"):
+            check(mine, theirs)
+    check(SGD(lambda t: 0.1 if t < 30 else 0.01), late)
+
+
+def test_a_staircase_that_is_wrong_at_its_second_edge_only_is_seen():
+    right = ExponentialDecay(1.0, 1000, 0.5, staircase=True)
+    with pytest.raises(AssertionError, match="first differ at step 2000"):
+        assert_same_schedule(lambda t: right(1999) if t == 2000 else right(t), right)
