@@ -1,6 +1,7 @@
 """The package: light to import, complete, documented."""
 
 import inspect
+import re
 import subprocess
 import sys
 import tomllib
@@ -54,3 +55,11 @@ def test_every_rule_gives_its_formula_and_an_example_that_is_run(name):
     assert ".. math::" in text
     assert "Parameters\n" in text
     assert ">>> " in text
+
+
+def test_the_program_in_the_readme_runs_as_it_stands():
+    text = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    made: dict[str, object] = {}
+    exec(program, made)
+    assert made["run"].lr[0] == made["schedule"](0) == 0.1
