@@ -6,6 +6,8 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from numbers import Real
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from lrbook.elementary import in_notebook, is_symbolic
-from lrbook.optimizers import Optimizer
+from lrbook.optimizers import Optimizer, WithL2, WithWeightDecay
 from lrbook.schedules import Schedule
 
 ScheduleLike = Callable[[Any], Any]
@@ -64,7 +66,10 @@ only where the rate jumps: compare < with <=, a boundary belongs to the new valu
     message = (
         f"the schedules first differ at step {at[first]}: yours gives {ours[first]}, the other {right[first]}"
     )
-    meaning = _meaning(mine, theirs, at, ours, right, same, rtol)
+    try:
+        meaning = _meaning(mine, theirs, at, ours, right, same, rtol)
+    except AssertionError:  # the diagnosis asks at other steps, where a table may have no entry
+        meaning = ""
     raise AssertionError(f"{message}. {meaning}" if meaning else message)
 
 
@@ -81,7 +86,12 @@ def _telling_steps(schedule: Any) -> list[int]:
 
 def _values(schedule: ScheduleLike, steps: np.ndarray, name: str) -> np.ndarray:
     """The rates at `steps`, asked for one by one."""
-    values = [schedule(int(step)) for step in steps]
+    values = []
+    for step in steps:
+        try:
+            values.append(schedule(int(step)))
+        except Exception as error:
+            raise AssertionError(f"{name} raises {type(error).__name__} at step {step}: {error}") from None
     if not all(isinstance(value, Real) and not isinstance(value, bool) for value in values):
         kinds = sorted({type(value).__name__ for value in values})
         raise AssertionError(f"{name} must give a number at every step, got {kinds}")
@@ -146,15 +156,16 @@ def _pace(fast: ScheduleLike, slow: ScheduleLike, at: np.ndarray, wrong: np.ndar
 def assert_same_optimizer(
     mine: Any, theirs: Optimizer, steps: int = 20, *, seed: int = 0, rtol: float = 1e-9
 ) -> None:
-    """Raise an `AssertionError` that says at which update two optimizers first differ.
+    """Raise an `AssertionError` that says at which update two optimizers first differ, and by what mistake.
 
-    Both are given the same start and the same random gradients. If a rate is a schedule, the rates are
+    Both are given the same start and the same random gradients; compared are the parameters, the slots
+    and, between optimizers, the place where the gradient is taken. If a rate is a schedule, the rates are
     compared first, at the steps that tell schedules apart.
 
     Parameters
     ----------
     mine : Optimizer, or a function with the signature of its ``rule``
-        The optimizer in question.
+        The optimizer in question. A function may also change its arguments in place.
     theirs : Optimizer
         The optimizer it should equal.
     steps : int
@@ -162,37 +173,138 @@ def assert_same_optimizer(
     seed : int
         Of the start and the gradients.
     rtol : float
-        The difference that is allowed, relative to the largest step.
+        The difference that is allowed, relative to the largest step or the largest entry of a slot.
 
     Examples
     --------
-    >>> from lrbook import SGD
+    >>> from lrbook import SGD, Adam
     >>> assert_same_optimizer(lambda theta, g, lr, t: (theta + lr * g,), SGD(lr=0.5))
     Traceback (most recent call last):
     AssertionError: the optimizers first differ at update 1: the step has the opposite sign
+    >>> def uncorrected(theta, g, lr, t, m, v):
+    ...     m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+    ...     return theta - lr * m / (np.sqrt(v) + 1e-8), m, v
+    >>> assert_same_optimizer(uncorrected, Adam())
+    Traceback (most recent call last):
+    AssertionError: the optimizers first differ at update 1: yours has no bias correction
     """
     if isinstance(mine, Optimizer) and (callable(mine.lr) or callable(theirs.lr)):
         telling = {step for opt in (mine, theirs) for step in _telling_steps(opt.lr)}
         assert_same_schedule(mine.rate, theirs.rate, telling, rtol=rtol)
     rng = np.random.default_rng(seed)
     start = rng.standard_normal(5)
-    slots = tuple(np.zeros(5) for _ in theirs.slot_names)
-    state, other = (start, *slots), (start, *slots)
+    state = other = (start, *(np.zeros(5) for _ in theirs.slot_names))
     rule, rate = (mine.rule, mine.rate) if isinstance(mine, Optimizer) else (mine, theirs.rate)
     for t in range(1, steps + 1):
-        g = rng.standard_normal(5)
-        before = other[0]
-        state = tuple(rule(state[0], g, rate(t - 1), t, *state[1:]))
-        other = theirs.rule(other[0], g, theirs.rate(t - 1), t, *other[1:])
-        step, right = state[0] - before, other[0] - before
-        if not np.abs(step - right).max() <= rtol * np.abs(right).max():
-            meaning = f"the parameters are off by up to {np.abs(step - right).max():.3g}"
-            if np.allclose(step, -right):
-                meaning = "the step has the opposite sign"
+        g = rng.standard_normal(5) * [1, 1, 1e-2, 1e-5, 1e-8]  # small enough to show where an epsilon stands
+        if isinstance(mine, Optimizer) and not np.array_equal(mine.point(*other), theirs.point(*other)):
+            raise AssertionError(f"the optimizers take their gradient at different places before update {t}")
+        lr = theirs.rate(t - 1)
+        new = theirs.rule(other[0], g, lr, t, *other[1:])
+        state = _updated(rule, state, g, rate(t - 1), t)
+        if not _same_update(state, new, other, rtol):
+            meaning = _mistake(state, theirs, other, g, lr, t)
             raise AssertionError(f"the optimizers first differ at update {t}: {meaning}")
+        other = new
 
 
-def check(answer: Any, right: Any, hint: str = "", *, rtol: float = 1e-6) -> None:
+def _same_update(mine: Any, theirs: Any, before: Any, rtol: float) -> bool:
+    """Whether two new states are the same: steps by the largest one, each slot by its largest entry."""
+    scales = [np.abs(theirs[0] - before[0]).max(), *(np.abs(slot).max() for slot in theirs[1:])]
+    return all(np.abs(a - b).max() <= rtol * scale for a, b, scale in zip(mine, theirs, scales, strict=True))
+
+
+def _updated(rule: Any, state: tuple[Any, ...], g: Any, lr: Any, t: int) -> tuple[Any, ...]:
+    """What a reader's rule makes of a state: its copies are its own, and every failure is told."""
+    given = [np.array(part) for part in state]
+    try:
+        made = rule(given[0], g.copy(), lr, t, *given[1:])
+    except Exception as error:
+        raise AssertionError(f"update {t} of yours raises {type(error).__name__}: {error}") from None
+    made = tuple(given) if made is None else made  # changed in place, and nothing returned
+    if not isinstance(made, (tuple, list)):
+        raise AssertionError(
+            "a rule returns a tuple, the new theta and then the new slots, "
+            f"yours a {type(made).__name__}: is a comma missing?"
+        )
+    if len(made) != len(state) or any(np.shape(part) != g.shape for part in made):
+        shapes = [np.shape(part) for part in made]
+        raise AssertionError(f"a rule returns {len(state)} arrays of the shape of theta, yours {shapes}")
+    return tuple(np.asarray(part, dtype=float) for part in made)
+
+
+def _mistake(mine: Any, theirs: Optimizer, before: tuple[Any, ...], g: Any, lr: Any, t: int) -> str:
+    """The usual mistake that makes this new state in place of the right one."""
+    theta, *slots = before
+
+    def made_by(opt: Any, g: Any = g, t: int = t) -> Any:
+        return opt.rule(theta, g, lr, t, *slots)
+
+    opt: Any = theirs
+    variants: dict[str, Callable[[], Any]] = {
+        "yours has no bias correction": lambda: made_by(opt, t=10**9),
+        "its count of updates is one too high: t is 1 for the first": lambda: made_by(opt, t=t + 1),
+        "its count of updates is one too low: t is 1 for the first": lambda: made_by(opt, t=t - 1),
+        "its buffer is an average: (1 - beta) g is added where g belongs": lambda: made_by(
+            opt, (1 - opt.beta) * g
+        ),
+        "eps stands inside the root for outside, or the other way round": lambda: made_by(
+            replace(opt, eps_inside=not opt.eps_inside)
+        ),
+        "it is an L2 penalty where a decay of the weights is asked for": lambda: made_by(
+            WithL2(_without_decay(opt), _decay(opt))
+        ),
+        "it is a decay of the weights where an L2 penalty is asked for": lambda: made_by(
+            WithWeightDecay(opt.optimizer, opt.lam)
+        ),
+    }
+    for meaning, variant in variants.items():
+        with suppress(AttributeError, TypeError, ZeroDivisionError), np.errstate(all="ignore"):
+            if _same_update(mine, variant(), before, 1e-7):
+                return meaning
+    right = made_by(theirs)
+    step, right_step = mine[0] - theta, right[0] - theta
+    off = np.abs(step - right_step).max()
+    if off <= 1e-9 * np.abs(right_step).max():
+        name, off = max(
+            (
+                (name, np.abs(a - b).max())
+                for name, a, b in zip(theirs.slot_names, mine[1:], right[1:], strict=True)
+            ),
+            key=lambda found: found[1],
+        )
+        return f"the step is the same, but slot {name} is off by up to {off:.3g}"
+    ratio = float(step @ right_step / (right_step @ right_step))
+    if np.abs(step - ratio * right_step).max() > 1e-7 * np.abs(step).max():
+        return f"the parameters are off by up to {off:.3g}"
+    return (
+        "the step has the opposite sign"
+        if np.isclose(ratio, -1)
+        else f"the step is {ratio:.6g} times what it should be"
+    )
+
+
+def _decay(opt: Any) -> Any:
+    """The strength of an optimizer's own weight decay."""
+    return opt.lam if isinstance(opt, WithWeightDecay) else opt.weight_decay
+
+
+def _without_decay(opt: Any) -> Optimizer:
+    """An optimizer with decay, without it."""
+    inner: Optimizer = opt.optimizer if isinstance(opt, WithWeightDecay) else replace(opt, weight_decay=0.0)
+    return inner
+
+
+def check(
+    answer: Any,
+    right: Any = None,
+    hint: str = "",
+    *,
+    rtol: float = 1e-6,
+    measure: Callable[[Any], Any] | None = None,
+    below: float | None = None,
+    above: float | None = None,
+) -> None:
     """Check a reader's answer to an exercise: say so if it is right, raise if it is not.
 
     Parameters
@@ -202,9 +314,14 @@ def check(answer: Any, right: Any, hint: str = "", *, rtol: float = 1e-6) -> Non
     right : of the same kind
         What it should equal.
     hint : str
-        What to say to a wrong number. The right one is never said.
+        What to say to a wrong answer. The right one is never said.
     rtol : float
         The difference that is allowed, relative to the right value.
+    measure : function of the answer, optional
+        For a question with many right answers: the number that counts, in place of `right`. If it raises
+        an `AssertionError`, its words are what the reader is told.
+    below, above : number, optional
+        What the measured number must be below, or above.
 
     Examples
     --------
@@ -214,19 +331,64 @@ def check(answer: Any, right: Any, hint: str = "", *, rtol: float = 1e-6) -> Non
     Right.
     >>> check(1.5, 2 / 3, hint="Which of the two is the larger?")
     Traceback (most recent call last):
-    AssertionError: 1.5 is not it. Which of the two is the larger?
+    AssertionError: 1.5 is not it: too large, by more than a factor of two. Which of the two is the larger?
+    >>> check(0.3, measure=lambda x: (x - 0.1) ** 2, below=0.01)
+    Traceback (most recent call last):
+    AssertionError: not yet: yours gives 0.04, wanted below 0.01
     """
     if answer is ...:
         print("No answer yet: put yours in place of the dots.")
         return
-    if isinstance(right, (Schedule, Optimizer)):
-        if not callable(answer) and not isinstance(answer, Optimizer):
+    if measure is not None:
+        _check_measured(answer, measure, below, above, hint)
+    elif isinstance(right, (Schedule, Optimizer)):
+        other = Schedule if isinstance(right, Optimizer) else Optimizer
+        if isinstance(answer, (type, other)) or not (callable(answer) or isinstance(answer, Optimizer)):
             raise AssertionError(f"{answer!r} is not it: a {type(right).__name__} is asked for")
         same: Any = assert_same_schedule if isinstance(right, Schedule) else assert_same_optimizer
         same(answer, right, rtol=rtol)
     elif not _same_value(answer, right, rtol):
-        raise AssertionError(f"{answer} is not it. {hint}".rstrip())
+        raise AssertionError(f"{answer} is not it{_how_far(answer, right)}. {hint}".rstrip())
     print("Right.")
+
+
+def _check_measured(
+    answer: Any, measure: Callable[[Any], Any], below: float | None, above: float | None, hint: str
+) -> None:
+    """Refuse an answer whose measured number is not where it should be, or that cannot be measured."""
+    try:
+        value: Any = measure(answer)
+    except AssertionError:
+        raise
+    except Exception as error:
+        raise AssertionError(f"{answer!r} cannot be tried: {type(error).__name__}: {error}") from None
+    if np.ndim(value) or not isinstance(value, (int, float, np.number)):
+        raise AssertionError(f"{answer!r} must lead to one number, got {value!r}")
+    value = float(value)
+    good = (below is None or value < below) and (above is None or value > above)
+    if not good:
+        wanted = " and ".join(
+            f"{word} {limit:.4g}" for word, limit in (("above", above), ("below", below)) if limit is not None
+        )
+        raise AssertionError(f"not yet: yours gives {value:.4g}, wanted {wanted}. {hint}".rstrip(" ."))
+
+
+def _how_far(answer: Any, right: Any) -> str:
+    """In which direction a wrong number is wrong, and roughly by how much; nothing of other kinds."""
+    numbers = all(isinstance(x, Real) and not isinstance(x, bool) for x in (answer, right))
+    if not numbers or not np.isfinite(answer) or right == 0:
+        return ""
+    if answer * right <= 0:
+        return ": the sign is another"
+    factor = max(answer / right, right / answer)
+    size = (
+        "more than a factor of two"
+        if factor > 2
+        else "more than a tenth"
+        if factor > 1.1
+        else "less than a tenth"
+    )
+    return f": too {'large' if abs(answer) > abs(right) else 'small'}, by {size}"
 
 
 def _same_value(answer: Any, right: Any, rtol: float) -> bool:
@@ -239,7 +401,7 @@ def _same_value(answer: Any, right: Any, rtol: float) -> bool:
         if isinstance(answer, (bool, np.bool_)) != isinstance(right, (bool, np.bool_)):
             return False
         return np.shape(answer) == np.shape(right) and np.allclose(answer, right, rtol=rtol, atol=0)
-    except (TypeError, ValueError, SyntaxError):
+    except (TypeError, ValueError, SyntaxError, AttributeError):
         return False
 
 

@@ -164,7 +164,7 @@ def test_the_summary_says_how_each_claim_is_known(page):
 @chapters
 def test_every_exercise_has_one_executed_solution_and_a_check(page):
     cells = notebook(page).cells
-    exercises, solutions, inside = {}, {}, None
+    exercises, solutions, folded, inside = {}, {}, {}, None
     for cell in cells:
         if cell.cell_type == "markdown":
             for opened, label in re.findall(
@@ -175,8 +175,7 @@ def test_every_exercise_has_one_executed_solution_and_a_check(page):
             continue
         if inside:
             (exercises if inside[0] == "exercise" else solutions)[inside[1]].append(cell.source)
-            if inside[0] == "exercise":
-                inside = None
+            folded[cell.source] = "hide-input" in cell.metadata.get("tags", [])
     text = prose(page)
     solves = re.findall(r"```\{solution-start\} (\S+)\s*\n:label: (\S+)\s*\n:class: dropdown", text)
     assert len(exercises) >= 4
@@ -184,8 +183,12 @@ def test_every_exercise_has_one_executed_solution_and_a_check(page):
     assert {label for _, label in solves} == set(solutions)
     for target, label in solves:
         assert label == target.replace("ex-", "sol-")
-        assert "check(" in exercises[target][0], f"{target} checks the reader's answer"
-        assert "= ..." in exercises[target][0], f"{target} leaves a place for it"
+        place, checked = exercises[target]
+        assert re.fullmatch(r"(.*\n)*answer = \.\.\..*", place), (
+            f"{target} leaves a place for an answer, and no more"
+        )
+        assert "check(answer, " in checked, f"{target} checks it"
+        assert folded[checked], f"{target} shows neither its check nor a hint before an attempt"
         assert any("check(" in source for source in solutions[label]), f"{label} passes the check"
     assert text.count("{exercise-end}") == len(exercises)
     assert text.count("{solution-end}") == len(exercises)

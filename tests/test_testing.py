@@ -10,14 +10,20 @@ import sympy
 
 from lrbook import (
     SGD,
+    Adam,
+    AdamW,
     CosineDecay,
     ExponentialDecay,
     InverseTimeDecay,
     LinearCosineDecay,
+    Momentum,
     NaturalExpDecay,
+    Nesterov,
     NoisyLinearCosineDecay,
     PiecewiseConstant,
     PolynomialDecay,
+    WithL2,
+    WithWeightDecay,
     testing,
 )
 from lrbook.elementary import in_notebook
@@ -116,8 +122,12 @@ def test_no_steps_are_refused():
 def test_equal_optimizers_pass_and_different_rates_do_not():
     assert_same_optimizer(SGD(COSINE), SGD(COSINE))
     assert_same_optimizer(lambda theta, g, lr, t: (theta - lr * g,), SGD(0.3))
-    with pytest.raises(AssertionError, match="first differ at update 1: the parameters are off by"):
+    with pytest.raises(
+        AssertionError, match=r"first differ at update 1: the step is 0\.2 times what it should"
+    ):
         assert_same_optimizer(SGD(0.1), SGD(0.5))
+    with pytest.raises(AssertionError, match="first differ at update 1: the parameters are off by"):
+        assert_same_optimizer(lambda theta, g, lr, t: (theta - lr * g**3,), SGD(0.5))
     with pytest.raises(AssertionError, match="opposite sign"):
         assert_same_optimizer(lambda theta, g, lr, t: (theta + lr * g,), SGD(0.5))
     with pytest.raises(AssertionError, match="first differ at update 4"):
@@ -169,7 +179,130 @@ def test_a_wrong_answer_is_refused_and_the_right_one_is_not_said(answer, right):
     with pytest.raises(AssertionError) as caught:
         check(answer, right, hint="Think again.")
     if isinstance(right, float):
-        assert str(caught.value) == f"{answer} is not it. Think again."
+        assert re.fullmatch(rf"{re.escape(str(answer))} is not it(: .*)?\. Think again\.", str(caught.value))
+        assert str(right)[:5] not in str(caught.value).removeprefix(str(answer))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (0.667, "too large, by less than a tenth"),
+        (0.8, "too large, by more than a tenth"),
+        (0.1, "too small, by more than a factor of two"),
+        (-0.6, "the sign is another"),
+        (float("nan"), r"nan is not it\.$"),
+    ],
+)
+def test_a_wrong_number_is_told_in_which_direction(answer, words):
+    with pytest.raises(AssertionError, match=words):
+        check(answer, 2 / 3)
+
+
+def momentum_by(change):
+    """The rule of momentum with one mistake in it."""
+
+    def rule(theta, g, lr, t, m):
+        m = 0.9 * m + lr * change(g)
+        return theta - m, m
+
+    return rule
+
+
+def in_place(theta, g, lr, t, m):
+    m *= 0.9
+    m += lr * g
+    theta -= m
+
+
+def adam(theta, g, lr, t, m, v, shift=0, eps=0.0):
+    m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+    t = t + shift
+    return theta - lr * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t) + eps) + 1e-8 * (eps == 0)), m, v
+
+
+@pytest.mark.parametrize(
+    "mine", [in_place, lambda *a: (in_place(*a), (a[0], a[4]))[1], momentum_by(lambda g: g)]
+)
+def test_an_answer_may_update_in_place_and_return_or_not(mine):
+    assert_same_optimizer(mine, Momentum(0.1))
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "words"),
+    [
+        (lambda *a: adam(*a, shift=10**9), Adam(), "no bias correction"),
+        (lambda *a: adam(*a, shift=1), Adam(), "count of updates is one too high"),
+        (lambda theta, g, lr, t: (theta - lr * g / (t - 1 or 1),), SGD(), "update 3"),
+        (lambda *a: adam(*a, eps=1e-8), Adam(), "eps stands inside the root"),
+        (momentum_by(lambda g: 0.1 * g), Momentum(), "buffer is an average"),
+        (WithL2(Adam(), 0.1), AdamW(weight_decay=0.1), "an L2 penalty where a decay"),
+        (WithL2(Momentum(), 0.1), WithWeightDecay(Momentum(), 0.1), "an L2 penalty where a decay"),
+        (WithWeightDecay(Momentum(), 0.1), WithL2(Momentum(), 0.1), "a decay of the weights where an L2"),
+        (Momentum(0.1), Nesterov(0.1), "gradient at different places before update 2"),
+        (lambda theta, g, lr, t: theta - lr * g, SGD(), "a tuple, .* yours a ndarray: is a comma missing"),
+        (lambda theta, g, lr, t, m: (theta - lr * g,), Momentum(), "returns 2 arrays of the shape of theta"),
+        (lambda theta, g, lr, t: (theta[7],), SGD(), "update 1 of yours raises IndexError"),
+        (lambda theta, g, lr, t: ("a",), SGD(), "arrays of the shape of theta"),
+    ],
+)
+def test_a_mistake_in_an_optimizer_is_named(mine, theirs, words):
+    with pytest.raises(AssertionError, match=words):
+        check(mine, theirs)
+
+
+def test_the_same_step_from_another_memory_is_not_the_same_optimizer():
+    def forgets(theta, g, lr, t, m):
+        m = 0.9 * m + lr * g
+        return theta - m, m if t < 5 else 0 * m
+
+    with pytest.raises(AssertionError, match="at update 5: the step is the same, but slot m is off"):
+        assert_same_optimizer(forgets, Momentum())
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"), [(SGD(0.1), COSINE), (COSINE, SGD(0.1)), (CosineDecay, COSINE), (SGD, SGD(0.1))]
+)
+def test_an_answer_of_another_kind_is_told_what_is_asked_for(answer, right):
+    with pytest.raises(AssertionError, match=f"a {type(right).__name__} is asked for"):
+        check(answer, right)
+
+
+def test_a_table_with_a_wrong_entry_is_told_where_and_not_where_the_diagnosis_failed():
+    table = [1.0] * 10 + [0.5] * 10 + [0.1] * 30
+    table[3] = 0.7
+    with pytest.raises(AssertionError, match=r"first differ at step 3: yours gives 0\.7"):
+        assert_same_schedule(lambda t: table[t], PIECES, range(50))
+    with pytest.raises(AssertionError, match="yours raises IndexError at step 50"):
+        assert_same_schedule(lambda t: table[t], PIECES, range(60))
+
+
+def test_a_question_with_many_answers_says_how_far_off_one_is(capsys):
+    loss_of = lambda rate: (rate - 0.1) ** 2  # noqa: E731
+    for answer in (0.1, 0.15):
+        check(answer, measure=loss_of, below=0.01)
+    check(0.5, measure=loss_of, above=0.1, below=0.2)
+    assert capsys.readouterr().out == "Right.\n" * 3
+    with pytest.raises(AssertionError, match=r"^not yet: yours gives 0\.16, wanted below 0\.01\. Lower\?$"):
+        check(0.5, measure=loss_of, below=0.01, hint="Lower?")
+    with pytest.raises(AssertionError, match=r"wanted above 1 and below 2$"):
+        check(0.5, measure=loss_of, above=1, below=2)
+    with pytest.raises(AssertionError, match="wanted below"):
+        check(float("nan"), measure=loss_of, below=0.01)
+
+
+@pytest.mark.parametrize("answer", ["abc", None, [1, 2], COSINE])
+def test_an_answer_that_cannot_be_measured_ends_in_words(answer):
+    with pytest.raises(AssertionError, match=r"cannot be tried: TypeError|must lead to one number"):
+        check(answer, measure=lambda x: x - 0.1 if x is not None else np.ones(2), below=1)
+
+
+def test_a_rule_of_the_question_speaks_for_itself():
+    def measure(schedule):
+        assert schedule(9) < schedule(0), "the rate must fall"
+        return 0.0
+
+    with pytest.raises(AssertionError, match=r"^the rate must fall"):
+        check(lambda t: 1.0, measure=measure, below=1)
 
 
 def test_dots_are_no_answer_yet(capsys):
