@@ -4,7 +4,7 @@ VENV   ?= .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 BUILD  := $(VENV)/bin/jupyter-book build book --path-output . --config _config.yml --toc "$(CURDIR)/_toc.yml" -W -n --keep-going
-BUILT  := tests/test_book.py tests/test_pages.py tests/test_freshness.py
+BUILT  := tests/test_book.py tests/test_exercises.py tests/test_pages.py tests/test_freshness.py
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help

@@ -150,6 +150,10 @@ class Hyperparameters:
                 value = bool(value)
             elif COUNT in rules:
                 value = as_count(name, value)
+            elif "schedule" in rules and isinstance(value, type):
+                raise TypeError(
+                    f"{name} must be a number, an array or a schedule, got the class {value.__name__}"
+                )
             elif rules and not ("schedule" in rules and callable(value)):
                 value = as_value(name, value)
                 require(name, value, rules[0])

@@ -47,6 +47,16 @@ class State:
     t: int
     slots: dict[str, tuple[np.ndarray, ...]]
 
+    def __eq__(self, other: object) -> bool:
+        """Equal after as many updates, with the same slots, element by element."""
+        if not isinstance(other, State):
+            return NotImplemented
+        mine, theirs = (
+            {name: [slot.tolist() for slot in slots] for name, slots in state.slots.items()}
+            for state in (self, other)
+        )
+        return self.t == other.t and mine == theirs
+
     def save(self, file: Any) -> None:
         """Write the state to `file`, a path or an open file, in NumPy's npz format.
 
@@ -124,8 +134,8 @@ class Optimizer(Hyperparameters):
             not finite, or the rate or another setting is an array that does not broadcast to the shape
             of a parameter. Then nothing has been changed.
         TypeError
-            If a parameter is not a writable array of floating-point numbers, or a gradient not an array
-            of real numbers.
+            If a parameter is not a writable array of floating-point numbers, a gradient not an array of
+            real numbers, or what a schedule gives is no number.
         """
         theta, g = named(theta), named(g, "gradient")
         for names in (g.keys(), state.slots.keys()):
@@ -138,6 +148,8 @@ class Optimizer(Hyperparameters):
             _check_gradient(name, array, g[name])
             _check_slots(name, array, state.slots[name], len(self.slot_names))
         lr = self.rate(state.t)
+        if not (isinstance(lr, (int, float)) or is_array(lr)):
+            raise TypeError(f"lr must be a number or an array, got {lr!r} at step {state.t}")
         if not np.all(np.isfinite(lr)):
             raise ValueError(f"lr must be finite, got {lr} at step {state.t}")
         for name, setting in (("lr", lr), *(() if self._plain else self._arrays())):

@@ -63,6 +63,13 @@ def descend(
     Run
         Shorter than `steps` if a gradient stopped being finite: the run is recorded until there.
 
+    Raises
+    ------
+    TypeError
+        If `optimizer` is no `Optimizer`, or a count no number.
+    ValueError
+        If a count is no whole number in its range, or `optimizer.step` refuses what the problem gave.
+
     Examples
     --------
     >>> from lrbook import SGD, Quadratic
@@ -70,6 +77,8 @@ def descend(
     >>> run.theta[:, 0], run.loss, run.lr
     (array([ 4., -2.,  1.]), array([24. ,  6. ,  1.5]), array([0.5, 0.5]))
     """
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer must be an Optimizer, got {optimizer!r}")
     rng = np.random.default_rng(as_count("seed", seed))
     steps, every = as_count("steps", steps), as_count("every", every)
     if every < 1:

@@ -11,6 +11,7 @@ from lrbook import (
     Adam,
     AdamW,
     CosineDecay,
+    ExponentialDecay,
     Momentum,
     Nesterov,
     Optimizer,
@@ -223,6 +224,37 @@ def test_a_rate_that_cannot_be_used_changes_nothing(lr, message):
         opt.step(theta, {"a": np.ones((2, 3)), "b": np.ones(4)}, state)
     assert np.all(theta["a"] == 1)
     assert state.t == 0
+
+
+@pytest.mark.parametrize("given", ["0.1", None, [0.1]])
+def test_a_schedule_that_gives_no_number_is_told_so_and_changes_nothing(given):
+    theta, opt = np.ones(2), SGD(lambda step: given)
+    state = opt.init(theta)
+    with pytest.raises(TypeError, match=r"lr must be a number or an array, got .* at step 0"):
+        opt.step(theta, np.ones(2), state)
+    assert np.all(theta == 1)
+    assert state.t == 0
+
+
+def test_the_class_of_a_schedule_is_no_rate():
+    with pytest.raises(TypeError, match=r"lr must be .* a schedule, got the class ExponentialDecay"):
+        SGD(ExponentialDecay)
+
+
+def test_states_are_equal_only_with_the_same_updates_and_the_same_slots():
+    theta, opt = np.ones(3), Momentum(0.1)
+    one, other = opt.init(theta), opt.init(theta)
+    assert one == other
+    opt.step(theta, np.ones(3), one)
+    assert one != other
+    opt.step(theta.copy(), np.ones(3), other)
+    assert one == other
+    other.slots["theta"][0][2] += 1e-9
+    assert one != other
+    other.slots["theta"][0][2] = one.slots["theta"][0][2]
+    other.t = 2
+    assert one != other
+    assert one != (1, one.slots)
 
 
 def test_a_state_of_another_optimizer_is_refused():

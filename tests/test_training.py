@@ -95,3 +95,8 @@ def test_a_run_that_diverges_is_recorded_to_its_last_update_however_seldom():
 def test_wrong_counts_are_refused_by_name(wrong, error, message):
     with pytest.raises(error, match=message):
         descend(Quadratic([1.0]), np.ones(1), SGD(), **wrong)
+
+
+def test_a_rate_in_the_place_of_the_optimizer_is_named():
+    with pytest.raises(TypeError, match=r"optimizer must be an Optimizer, got 0\.1"):
+        descend(Quadratic([1.0]), np.ones(1), 0.1, steps=2)
