@@ -8,7 +8,7 @@ BUILT  := tests/test_book.py tests/test_exercises.py tests/test_pages.py tests/t
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
-.PHONY: help book test env lint types unit built nbval lab notebooks serve lock bench clean
+.PHONY: help book test env lint types unit built nbval lab notebooks serve lock bench mutants clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ lock: $(READY)  ## make requirements.txt again from pyproject.toml, at the newes
 
 bench: $(READY)  ## measure the speed of lrbook
 	$(PY) benchmarks/bench.py
+
+mutants: $(READY)  ## break lrbook line by line, and see whether the tests notice
+	$(PY) tests/mutants.py
 
 clean:  ## remove all that was made, but for the environment
 	rm -rf _build build notebooks .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -477,3 +477,56 @@ def test_a_setting_that_fits_one_parameter_and_not_another_changes_neither(opt, 
     assert state.t == 0
     assert all(np.all(array == 1) for array in theta.values())
     opt.step(two := {"a": theta["a"]}, {"a": g["a"]}, opt.init(two))
+
+
+@pytest.mark.parametrize(
+    "opt",
+    [
+        Momentum(np.array([[0.1], [0.2]]), 0.9),
+        Momentum(0.1, np.array([[0.9], [0.5]])),
+        Momentum(lambda step: np.array([[0.1], [0.2]]), 0.9),
+    ],
+    ids=["rate", "setting", "schedule"],
+)
+def test_a_setting_for_each_run_meets_its_run_however_many_blocks_there_are(opt):
+    theta = np.ones((2, BLOCK_BYTES // 8 + 5))
+    small, g = np.ones((2, 1)), np.full((2, 1), 3.0)
+    state, small_state = opt.init(theta), opt.init(small)
+    for _ in range(3):
+        opt.step(theta, np.broadcast_to(g, theta.shape).copy(), state)
+        opt.step(small, g, small_state)
+    np.testing.assert_array_equal(theta, np.broadcast_to(small, theta.shape))
+    assert small[0, 0] != small[1, 0]
+
+
+def test_parameters_that_do_not_lie_in_order_are_updated_all_the_same():
+    # blocks of a reshaped copy would be updated, and the parameters not
+    wide = np.ones((BLOCK_BYTES // 8, 4))
+    theta, opt = wide[:, ::2], SGD(0.5)
+    opt.step(theta, np.ones(theta.shape), opt.init(theta))
+    assert np.all(wide == [0.5, 1, 0.5, 1])
+
+
+def test_a_state_of_parameters_of_another_shape_is_refused_before_anything_changes():
+    theta, opt = np.ones(2), Momentum(0.1)
+    with pytest.raises(ValueError, match=r"state of theta must be 1 arrays of shape \(2,\), got \[\(1,\)\]"):
+        opt.step(theta, np.ones(2), opt.init(np.ones(1)))
+    assert np.all(theta == 1)
+
+
+def test_a_state_that_names_other_parameters_is_refused():
+    opt = Momentum(0.1)
+    state = opt.init({"a": np.ones(2), "b": np.ones(2)})
+    with pytest.raises(ValueError, match="must name the same parameters"):
+        opt.step({"a": np.ones(2)}, {"a": np.ones(2)}, state)
+
+
+def test_a_scalar_that_cannot_be_changed_in_place_is_no_parameter():
+    with pytest.raises(TypeError, match="theta must be an array"):
+        SGD().init(np.float64(1))
+
+
+def test_one_infinite_rate_of_many_is_refused():
+    theta, opt = np.ones(2), SGD(lambda step: np.array([0.1, np.inf]))
+    with pytest.raises(ValueError, match="lr must be finite"):
+        opt.step(theta, np.ones(2), opt.init(theta))

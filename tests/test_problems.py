@@ -275,3 +275,41 @@ def test_settings_that_make_no_sense_are_refused(settings, message):
 def test_accuracy_without_held_out_images_is_refused():
     with pytest.raises(ValueError, match="held_out must be > 0"):
         Digits(held_out=0).accuracy(Digits().start())
+
+
+def test_the_first_weights_have_variance_one_over_inputs():
+    weights = Digits(hidden=400).start(seed=3)
+    assert np.isclose(weights["V"].std(), 1 / 8, rtol=0.02)
+    assert np.isclose(weights["W"].std(), 1 / 20, rtol=0.05)
+
+
+def test_every_training_image_is_drawn_and_no_other():
+    class Recorded:
+        def integers(self, high, size):
+            self.high = high
+            return np.zeros(size, dtype=int)
+
+    rng, problem = Recorded(), Digits(batch_size=2, held_out=450)
+    problem.gradient(problem.start(), rng)
+    assert rng.high == 1347  # 1797 - 450
+
+
+def test_each_search_for_best_rates_goes_on_until_its_own_rates_settle():
+    # beside a search with rates near 1, one with rates near 1e-6 seems to stand still
+    both = Quadratic(np.array([[1.0, 3.0], [1e-6, 3e-6]]), noise=np.array([[0.1], [1e-7]]))
+    together = both.best_rates([1.0, 1.0], np.full((20, 2), 0.1), rtol=1e-6, sweeps=5000)
+    for i in range(2):
+        alone = Quadratic(both.eigenvalues[i], noise=both.noise[i]).best_rates(
+            [1.0, 1.0], np.full(20, 0.1), rtol=1e-6, sweeps=5000
+        )
+        np.testing.assert_allclose(together[:, i], alone, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [Quadratic([1.0, 2.0], noise=[0.0, 1.0]), Quadratic([0.0, 2.0], noise=1.0)],
+    ids=["noise", "curvature"],
+)
+def test_one_direction_without_noise_or_curvature_has_no_best_rates(problem):
+    with pytest.raises(ValueError, match="must be > 0 for best rates"):
+        problem.best_rates([1.0, 1.0], np.full(4, 0.1))

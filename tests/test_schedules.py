@@ -504,3 +504,16 @@ def test_symbols_and_arrays_cannot_be_mixed():
 def test_the_base_class_has_no_formula():
     with pytest.raises(NotImplementedError):
         Schedule().rule(0)
+
+
+def test_a_setting_that_is_an_array_meets_the_steps_of_many_blocks():
+    # taken block by block, 2 rows of settings would meet the wrong steps
+    steps = np.arange(BLOCK + 3)
+    both = ExponentialDecay(np.array([[0.1], [0.2]]), 1000, 0.5)(np.stack([steps, steps]))
+    for row, lr in zip(both, (0.1, 0.2), strict=True):
+        np.testing.assert_array_equal(row, ExponentialDecay(lr, 1000, 0.5)(steps))
+
+
+def test_boundaries_out_of_order_in_one_run_of_many_are_refused():
+    with pytest.raises(ValueError, match="boundaries"):
+        PiecewiseConstant([np.array([1, 5]), np.array([3, 4])], [1.0, 0.5, 0.1])

@@ -390,3 +390,40 @@ def test_a_staircase_that_is_wrong_at_its_second_edge_only_is_seen():
     right = ExponentialDecay(1.0, 1000, 0.5, staircase=True)
     with pytest.raises(AssertionError, match="first differ at step 2000"):
         assert_same_schedule(lambda t: right(1999) if t == 2000 else right(t), right)
+
+
+def test_a_small_rate_that_is_wrong_is_seen_beside_large_ones():
+    right = ExponentialDecay(1.0, 100, 0.01)
+    with pytest.raises(AssertionError, match="first differ at step"):
+        assert_same_schedule(lambda t: right(t) * (1 if t < 100 else 1.0001), right, rtol=1e-6)
+
+
+def test_check_passes_its_tolerance_on():
+    almost = ExponentialDecay(0.1 * (1 + 1e-4), 100, 0.5)
+    check(almost, ExponentialDecay(0.1, 100, 0.5), rtol=1e-3)
+    with pytest.raises(AssertionError):
+        check(almost, ExponentialDecay(0.1, 100, 0.5), rtol=1e-5)
+
+
+def test_a_small_number_is_compared_as_closely_as_a_large_one():
+    with pytest.raises(AssertionError):
+        check(2e-7, 1e-7)
+
+
+def test_a_mistake_that_shows_after_ten_updates_is_seen():
+    def late(theta, g, lr, t):
+        return (theta - lr * g * (2 if t > 10 else 1),)
+
+    with pytest.raises(AssertionError, match="first differ at update 11"):
+        assert_same_optimizer(late, SGD(0.1))
+
+
+def test_a_step_is_compared_with_steps_and_not_with_the_parameters():
+    with pytest.raises(AssertionError, match="first differ at update 1"):
+        assert_same_optimizer(SGD(1e-10 * 1.5), SGD(1e-10))
+
+
+def test_a_schedule_that_goes_wrong_long_after_its_end_is_seen():
+    right = CosineDecay(0.1, 100)
+    with pytest.raises(AssertionError, match=r"first differ at step 1[5-9]"):
+        assert_same_schedule(lambda t: right(t) if t < 150 else 0.01, right)

@@ -100,3 +100,10 @@ def test_wrong_counts_are_refused_by_name(wrong, error, message):
 def test_a_rate_in_the_place_of_the_optimizer_is_named():
     with pytest.raises(TypeError, match=r"optimizer must be an Optimizer, got 0\.1"):
         descend(Quadratic([1.0]), np.ones(1), 0.1, steps=2)
+
+
+def test_a_start_in_float32_stays_in_float32():
+    run = descend(
+        Quadratic(np.array([1.0, 2.0], dtype=np.float32)), np.ones(2, dtype=np.float32), SGD(0.1), 3
+    )
+    assert run.theta.dtype == np.float32

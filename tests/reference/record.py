@@ -2,8 +2,9 @@
 
     python tests/reference/record.py tensorflow    # or keras, torch, optax
 
-runs one library and writes `tests/reference/tensorflow.json`, which is committed. The tests only
-read the recordings, so nothing below is needed to run them. To record again, use Python 3.11 in a
+runs one library and writes `tests/reference/tensorflow.json`, which is committed. With `--check`
+nothing is written: the installed release must still do what was recorded. The tests only read the
+recordings, so nothing below is needed to run them. To record again, use Python 3.11 in a
 virtual environment of its own:
 
     pip install tensorflow-cpu==2.21.0 keras==3.15.1 torch==2.13.0 optax==0.2.8 jax==0.10.2
@@ -641,7 +642,9 @@ def written(header, lists):
 def main():
     parser = argparse.ArgumentParser(description="Record one library's values.")
     parser.add_argument("library", choices=LIBRARIES)
-    library = parser.parse_args().library
+    parser.add_argument("--check", action="store_true", help="compare with the recording, write nothing")
+    arguments = parser.parse_args()
+    library = arguments.library
     version, records, trajectories, samples = LIBRARIES[library]()
     header = {
         "library": library,
@@ -653,7 +656,20 @@ def main():
     }
     lists = {"records": records, "trajectories": trajectories, "samples": samples}
     lists |= {"lines": said(library), "handed": handed(library)}
-    (HERE / f"{library}.json").write_text(written(header, lists), encoding="utf-8")
+    file = HERE / f"{library}.json"
+    if arguments.check:
+        compare(lists, json.loads(file.read_text(encoding="utf-8")), f"{library} {version}")
+    else:
+        file.write_text(written(header, lists), encoding="utf-8")
+
+
+def compare(now, then, release):
+    """Raise an error unless every path, rate and value is still what was recorded."""
+    for kind, numbers in (("records", "values"), ("trajectories", "theta"), ("handed", "rates")):
+        for new, old in zip(now[kind], then[kind], strict=True):
+            if not np.allclose(new[numbers], old[numbers], rtol=1e-5, atol=1e-9):
+                raise SystemExit(f"{release} no longer does what was recorded: {old}")
+    print(f"{release} does what was recorded")
 
 
 if __name__ == "__main__":
