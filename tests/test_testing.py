@@ -95,6 +95,13 @@ def test_a_planted_mistake_is_named_for_every_schedule(schedule, mistake, meanin
     assert re.search(meaning, found(lambda t: mistake(schedule, t), schedule))
 
 
+def test_only_a_schedule_that_holds_its_rate_is_told_of_its_boundaries():
+    for schedule in EVERY:
+        meaning = found(lambda t, schedule=schedule: schedule(max(t - 1, 0)), schedule)
+        holds = isinstance(schedule, PiecewiseConstant) or getattr(schedule, "staircase", False)
+        assert ("compare < with <=" in meaning) == holds, meaning
+
+
 @pytest.mark.parametrize("schedule", EVERY[:-1], ids=lambda s: type(s).__name__)
 def test_epochs_for_updates_are_named_for_every_schedule_without_noise(schedule):
     fast, slow = (lambda t: schedule(400 * t)), (lambda t: schedule(t / 400))
@@ -427,3 +434,17 @@ def test_a_schedule_that_goes_wrong_long_after_its_end_is_seen():
     right = CosineDecay(0.1, 100)
     with pytest.raises(AssertionError, match=r"first differ at step 1[5-9]"):
         assert_same_schedule(lambda t: right(t) if t < 150 else 0.01, right)
+
+
+def test_a_wrong_answer_in_place_is_told_its_own_mistake():
+    def uphill(theta, g, lr, t):
+        theta += lr * g
+
+    with pytest.raises(AssertionError, match="the step has the opposite sign"):
+        assert_same_optimizer(uphill, SGD(0.1))
+
+
+@pytest.mark.parametrize("side", ["below", "above"])
+def test_a_number_at_the_limit_is_not_beyond_it(side):
+    with pytest.raises(AssertionError, match=f"wanted {side} 0.5"):
+        check(0.5, measure=float, **{side: 0.5})
