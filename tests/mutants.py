@@ -69,7 +69,6 @@ MUTANTS = {
             "return array.astype(np.float64)",
         ),
         ("len(rates) < steps)", "len(rates) <= steps)"),
-        ("if diverged:\n                break", "if diverged and steps < 0:\n                break"),
         ("if due and state.t > recorded[-1]:", "if due:"),
     ],
     "problems": [

@@ -44,6 +44,7 @@ def test_a_draw_depends_on_seed_and_step_alone():
     for step in range(100):
         assert standard_normal(5, step) == pytest.approx(together[step], rel=1e-13)
     assert standard_normal(5, -0.0) == standard_normal(5, 0)
+    assert standard_normal(5, np.array([-0.0])) == standard_normal(5, np.array([0.0]))
     assert standard_normal(5, 2.5) != standard_normal(5, 2)
 
 

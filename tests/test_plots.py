@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from lrbook import CosineDecay, ExponentialDecay, PiecewiseConstant, plots
+from lrbook import CosineDecay, ExponentialDecay, PiecewiseConstant, PolynomialDecay, plots
 
 
 @pytest.fixture(autouse=True)
@@ -59,15 +59,22 @@ def test_drawn_schedules_are_what_the_schedules_give_and_distances_their_sums():
         expected = [schedule(t) for t in range(13)]
         np.testing.assert_array_equal(rates.get_ydata(), expected)
         np.testing.assert_allclose(sums.get_ydata()[[0, 1, 12]], [0, expected[0], sum(expected[:12])])
+        assert rates.get_color() == sums.get_color()
+    assert len({line.get_color() for line in distance.get_lines()}) == len(schedules)
     (legend,) = rate.figure.legends
     assert [text.get_text() for text in legend.get_texts()] == list(schedules)
 
 
 def test_what_holds_and_drops_is_drawn_as_steps():
     rate, _ = plots.draw_schedules(
-        {"stairs": ExponentialDecay(1.0, 5, 0.5, staircase=True), "smooth": ExponentialDecay(1.0, 5, 0.5)}, 20
+        {
+            "stairs": ExponentialDecay(1.0, 5, 0.5, staircase=True),
+            "smooth": ExponentialDecay(1.0, 5, 0.5),
+            "smooth, then held": PolynomialDecay(1.0, 14),
+        },
+        20,
     )
-    assert [line.get_drawstyle() for line in rate.get_lines()] == ["steps-post", "default"]
+    assert [line.get_drawstyle() for line in rate.get_lines()] == ["steps-post", "default", "default"]
 
 
 @pytest.mark.parametrize(
