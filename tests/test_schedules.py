@@ -517,3 +517,10 @@ def test_a_setting_that_is_an_array_meets_the_steps_of_many_blocks():
 def test_boundaries_out_of_order_in_one_run_of_many_are_refused():
     with pytest.raises(ValueError, match="boundaries"):
         PiecewiseConstant([np.array([1, 5]), np.array([3, 4])], [1.0, 0.5, 0.1])
+
+
+def test_a_draw_above_zero_lifts_the_rate_and_one_below_lowers_it():
+    steps = np.arange(50)  # the cosine, over half a period, is above zero
+    noisy = NoisyLinearCosineDecay(1.0, 100, num_periods=0.25, seed=3)(steps)
+    quiet = LinearCosineDecay(1.0, 100, num_periods=0.25)(steps)
+    np.testing.assert_array_equal(np.sign(noisy - quiet), np.sign(standard_normal(3, steps)))
