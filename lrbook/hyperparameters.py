@@ -164,7 +164,7 @@ class Hyperparameters:
         """Equal if of one class with equal fields; arrays are compared element by element."""
         if type(self) is not type(other):
             return NotImplemented
-        return _equal(tuple(self), tuple(other))
+        return equal(tuple(self), tuple(other))
 
     def __hash__(self) -> int:
         return hash((type(self), *self))
@@ -202,10 +202,10 @@ def kept(value: Any) -> Any:
     return value
 
 
-def _equal(mine: Any, theirs: Any) -> bool:
+def equal(mine: Any, theirs: Any) -> bool:
     """Whether two fields are equal: tuples and arrays element by element."""
     if isinstance(mine, tuple) and isinstance(theirs, tuple):
-        return len(mine) == len(theirs) and all(map(_equal, mine, theirs))
+        return len(mine) == len(theirs) and all(map(equal, mine, theirs))
     if is_array(mine) or is_array(theirs):
         return np.array_equal(mine, theirs)
     return bool(mine == theirs)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from lrbook.elementary import is_array, sqrt
-from lrbook.hyperparameters import BelowOne, Hyperparameters, NonNegative, PositiveOrSchedule
+from lrbook.hyperparameters import BelowOne, Hyperparameters, NonNegative, PositiveOrSchedule, equal
 
 BLOCK_BYTES = 32 * 1024  # of each array: a block of theta, gradient, slots and temporaries fits L2
 
@@ -51,11 +51,9 @@ class State:
         """Equal after as many updates, with the same slots, element by element."""
         if not isinstance(other, State):
             return NotImplemented
-        mine, theirs = (
-            {name: [slot.tolist() for slot in slots] for name, slots in state.slots.items()}
-            for state in (self, other)
-        )
-        return self.t == other.t and mine == theirs
+        names = self.slots.keys()
+        same = names == other.slots.keys() and all(equal(self.slots[n], other.slots[n]) for n in names)
+        return self.t == other.t and same
 
     def save(self, file: Any) -> None:
         """Write the state to `file`, a path or an open file, in NumPy's npz format.
@@ -64,12 +62,13 @@ class State:
         """
         if not hasattr(file, "write"):
             with open(file, "wb") as opened:
-                return self.save(opened)
+                self.save(opened)
+            return
         counts = {name: len(slots) for name, slots in self.slots.items()}
         arrays: dict[str, Any] = {"t": self.t, "names": np.array(list(counts), dtype=str)}
         arrays["counts"] = np.array(list(counts.values()), dtype=int)
         arrays |= {f"{i} {name}": a for name, slots in self.slots.items() for i, a in enumerate(slots)}
-        return np.savez(file, **arrays)
+        np.savez(file, **arrays)
 
     @classmethod
     def load(cls, file: Any) -> State:
@@ -148,10 +147,7 @@ class Optimizer(Hyperparameters):
             _check_gradient(name, array, g[name])
             _check_slots(name, array, state.slots[name], len(self.slot_names))
         lr = self.rate(state.t)
-        if not (isinstance(lr, (int, float)) or is_array(lr)):
-            raise TypeError(f"lr must be a number or an array, got {lr!r} at step {state.t}")
-        if not np.all(np.isfinite(lr)):
-            raise ValueError(f"lr must be finite, got {lr} at step {state.t}")
+        _check_rate(lr, state.t)
         for name, setting in (("lr", lr), *(() if self._plain else self._arrays())):
             _check_setting(name, setting, theta)
         with np.errstate(all="ignore"):  # an overflow is refused in the next gradient
@@ -208,6 +204,14 @@ def _check_slots(name: str, array: np.ndarray, slots: Any, count: int) -> None:
     shapes = [np.shape(slot) for slot in slots]
     if shapes != [array.shape] * count:
         raise ValueError(f"the state of {name} must be {count} arrays of shape {array.shape}, got {shapes}")
+
+
+def _check_rate(lr: Any, step: int) -> None:
+    """Refuse a rate that is no number, or not finite."""
+    if not (isinstance(lr, (int, float)) or is_array(lr)):
+        raise TypeError(f"lr must be a number or an array, got {lr!r} at step {step}")
+    if not np.all(np.isfinite(lr)):
+        raise ValueError(f"lr must be finite, got {lr} at step {step}")
 
 
 def _check_setting(setting: str, value: Any, theta: dict[str, np.ndarray]) -> None:

@@ -251,9 +251,7 @@ def _mistake(mine: Any, theirs: Optimizer, before: tuple[Any, ...], g: Any, lr: 
         "eps stands inside the root for outside, or the other way round": lambda: made_by(
             replace(opt, eps_inside=not opt.eps_inside)
         ),
-        "it is an L2 penalty where a decay of the weights is asked for": lambda: made_by(
-            WithL2(_without_decay(opt), _decay(opt))
-        ),
+        "it is an L2 penalty where a decay of the weights is asked for": lambda: made_by(_as_penalty(opt)),
         "it is a decay of the weights where an L2 penalty is asked for": lambda: made_by(
             WithWeightDecay(opt.optimizer, opt.lam)
         ),
@@ -284,15 +282,11 @@ def _mistake(mine: Any, theirs: Optimizer, before: tuple[Any, ...], g: Any, lr: 
     )
 
 
-def _decay(opt: Any) -> Any:
-    """The strength of an optimizer's own weight decay."""
-    return opt.lam if isinstance(opt, WithWeightDecay) else opt.weight_decay
-
-
-def _without_decay(opt: Any) -> Optimizer:
-    """An optimizer with decay, without it."""
-    inner: Optimizer = opt.optimizer if isinstance(opt, WithWeightDecay) else replace(opt, weight_decay=0.0)
-    return inner
+def _as_penalty(opt: Any) -> Optimizer:
+    """An optimizer with weight decay, with an L2 penalty of the same strength in its place."""
+    if isinstance(opt, WithWeightDecay):
+        return WithL2(opt.optimizer, opt.lam)
+    return WithL2(replace(opt, weight_decay=0.0), opt.weight_decay)
 
 
 def check(
@@ -381,13 +375,8 @@ def _how_far(answer: Any, right: Any) -> str:
     if answer * right <= 0:
         return ": the sign is another"
     factor = max(answer / right, right / answer)
-    size = (
-        "more than a factor of two"
-        if factor > 2
-        else "more than a tenth"
-        if factor > 1.1
-        else "less than a tenth"
-    )
+    sizes = {2: "more than a factor of two", 1.1: "more than a tenth", 0: "less than a tenth"}
+    size = next(words for least, words in sizes.items() if factor > least)
     return f": too {'large' if abs(answer) > abs(right) else 'small'}, by {size}"
 
 

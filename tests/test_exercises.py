@@ -9,6 +9,7 @@ import jupytext
 import matplotlib.pyplot as plt
 import planted
 import pytest
+from cells import labelled
 
 import lrbook
 
@@ -16,16 +17,18 @@ BOOK = Path(__file__).parent.parent / "book"
 CHAPTERS = sorted(
     path.stem for path in BOOK.glob("*.md") if "{exercise-start}" in path.read_text(encoding="utf-8")
 )
-LABELS = {
-    page: re.findall(r"exercise-start\}.*\n:label: (\S+)", (BOOK / f"{page}.md").read_text(encoding="utf-8"))
+LABELS = [
+    label
     for page in CHAPTERS
-}
+    for label in re.findall(
+        r"exercise-start\}.*\n:label: (\S+)", (BOOK / f"{page}.md").read_text(encoding="utf-8")
+    )
+]
 
 
 def test_every_exercise_has_a_planted_answer_and_nothing_is_planted_elsewhere():
-    labels = [label for of_page in LABELS.values() for label in of_page]
-    assert sorted(planted.WRONG) == sorted(labels)
-    assert set(planted.RIGHT) <= set(labels)
+    assert sorted(planted.WRONG) == sorted(LABELS)
+    assert set(planted.RIGHT) <= set(LABELS)
 
 
 def told(check, names, answer):
@@ -44,16 +47,10 @@ def told(check, names, answer):
 def test_planted_answers_are_told_apart(page, monkeypatch):
     monkeypatch.chdir(BOOK)
     monkeypatch.setattr(plt, "show", lambda: plt.close("all"))
-    names, label, faults = {"__name__": "__main__"}, None, []
-    for cell in jupytext.read(BOOK / f"{page}.md").cells:
-        if cell.cell_type == "markdown":
-            for opened, named in re.findall(
-                r"\{(exercise|solution)-start\}.*?:label: (\S+)", cell.source, re.S
-            ):
-                label = named if opened == "exercise" else None
-            continue
+    names, faults = {"__name__": "__main__"}, []
+    for kind, label, cell in labelled(jupytext.read(BOOK / f"{page}.md").cells):
         source = compile(cell.source, f"{page}, {label}", "exec")
-        if label and "check(answer, " in cell.source:
+        if kind == "exercise" and "check(answer, " in cell.source:
             for answer in planted.WRONG[label]:
                 said = told(source, names, answer)
                 if "Right." in said or "No answer" in said or re.search(r"^(False|True) is not it", said):

@@ -210,29 +210,27 @@ def test_a_sum_that_overflows_is_not_mistaken_for_an_infinite_gradient():
 
 
 @pytest.mark.parametrize(
-    ("lr", "message"),
+    ("lr", "error", "message"),
     [
-        (lambda step: float("nan"), "lr must be finite, got nan at step 0"),
-        (np.array([[1.0], [2.0]]), r"lr must broadcast to the shape \(4,\) of b, got shape \(2, 1\)"),
+        (lambda step: float("nan"), ValueError, "lr must be finite, got nan at step 0"),
+        (lambda step: np.array([0.1, np.inf]), ValueError, "lr must be finite"),
+        (
+            np.array([[1.0], [2.0]]),
+            ValueError,
+            r"lr must broadcast to the shape \(4,\) of b, got shape \(2, 1\)",
+        ),
+        (lambda step: "0.1", TypeError, "lr must be a number or an array, got '0.1' at step 0"),
+        (lambda step: None, TypeError, "lr must be a number or an array, got None at step 0"),
+        (lambda step: [0.1], TypeError, r"lr must be a number or an array, got \[0\.1\] at step 0"),
     ],
 )
-def test_a_rate_that_cannot_be_used_changes_nothing(lr, message):
+def test_a_rate_that_cannot_be_used_changes_nothing(lr, error, message):
     theta = {"a": np.ones((2, 3)), "b": np.ones(4)}
     opt = SGD(lr)
     state = opt.init(theta)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(error, match=message):
         opt.step(theta, {"a": np.ones((2, 3)), "b": np.ones(4)}, state)
     assert np.all(theta["a"] == 1)
-    assert state.t == 0
-
-
-@pytest.mark.parametrize("given", ["0.1", None, [0.1]])
-def test_a_schedule_that_gives_no_number_is_told_so_and_changes_nothing(given):
-    theta, opt = np.ones(2), SGD(lambda step: given)
-    state = opt.init(theta)
-    with pytest.raises(TypeError, match=r"lr must be a number or an array, got .* at step 0"):
-        opt.step(theta, np.ones(2), state)
-    assert np.all(theta == 1)
     assert state.t == 0
 
 
@@ -524,9 +522,3 @@ def test_a_state_that_names_other_parameters_is_refused():
 def test_a_scalar_that_cannot_be_changed_in_place_is_no_parameter():
     with pytest.raises(TypeError, match="theta must be an array"):
         SGD().init(np.float64(1))
-
-
-def test_one_infinite_rate_of_many_is_refused():
-    theta, opt = np.ones(2), SGD(lambda step: np.array([0.1, np.inf]))
-    with pytest.raises(ValueError, match="lr must be finite"):
-        opt.step(theta, np.ones(2), opt.init(theta))
