@@ -56,6 +56,7 @@ MUTANTS = {
         ("if not np.all(np.isfinite(lr)):", "if not np.any(np.isfinite(lr)):"),
         ("return self.t == other.t and same", "return same"),
         ("all(equal(self.slots[n], other.slots[n]) for n in names)", "True"),
+        ("same = names == other.slots.keys() and all(", "same = all("),
         ("m = self.beta * m + lr * g", "m = self.beta * m + (1 - self.beta) * lr * g"),
         ("return theta - self.beta * m", "return theta"),
         ("return theta + lr * delta, G, E", "return theta + delta, G, E"),

@@ -253,6 +253,9 @@ def test_states_are_equal_only_with_the_same_updates_and_the_same_slots():
     other.t = 2
     assert one != other
     assert one != (1, one.slots)
+    few, many = opt.init({"a": theta}), opt.init({"a": theta, "b": theta})
+    assert few != many
+    assert many != few
 
 
 def test_a_state_of_another_optimizer_is_refused():
