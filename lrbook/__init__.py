@@ -1,19 +1,8 @@
 """Learning-rate schedules and optimizers whose code is the formula."""
 
-from lrbook.optimizers import (
-    SGD,
-    Adadelta,
-    Adagrad,
-    Adam,
-    AdamW,
-    Momentum,
-    Nesterov,
-    Optimizer,
-    RMSprop,
-    State,
-    WithL2,
-    WithWeightDecay,
-)
+from lrbook.calling import Schedule
+from lrbook.composition import Chain, Constant, Restarts, Scaled, Warmup
+from lrbook.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSprop
 from lrbook.problems import Digits, Quadratic, Rosenbrock, load_digits
 from lrbook.schedules import (
     CosineDecay,
@@ -24,10 +13,11 @@ from lrbook.schedules import (
     NoisyLinearCosineDecay,
     PiecewiseConstant,
     PolynomialDecay,
-    Schedule,
 )
+from lrbook.stepping import Optimizer, State
 from lrbook.sweeps import Best, best_of
 from lrbook.training import Run, descend
+from lrbook.wrappers import ClipByGlobalNorm, Split, WithL2, WithWeightDecay
 
 __version__ = "0.1.0"
 
@@ -38,6 +28,9 @@ __all__ = [
     "Adam",
     "AdamW",
     "Best",
+    "Chain",
+    "ClipByGlobalNorm",
+    "Constant",
     "CosineDecay",
     "Digits",
     "ExponentialDecay",
@@ -52,10 +45,14 @@ __all__ = [
     "PolynomialDecay",
     "Quadratic",
     "RMSprop",
+    "Restarts",
     "Rosenbrock",
     "Run",
+    "Scaled",
     "Schedule",
+    "Split",
     "State",
+    "Warmup",
     "WithL2",
     "WithWeightDecay",
     "best_of",

@@ -3,7 +3,7 @@
 A class names the rule of each field in its annotation, and gets the check, the error message and the
 exact symbolic form from here::
 
-    @dataclass(frozen=True, eq=False)
+    @hyperparameters
     class CosineDecay(Schedule):
         lr: Positive
         decay_steps: Positive
@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from fractions import Fraction as Ratio
 from functools import cache, cached_property
 from numbers import Real
-from typing import Annotated, Any, Self, get_args, get_type_hints
+from typing import Annotated, Any, Protocol, Self, TypeVar, dataclass_transform, get_args, get_type_hints
 
 import numpy as np
 
@@ -33,18 +34,39 @@ class Rule:
     holds: Callable[[Any], Any]
 
 
+class Number(Protocol):
+    """What has arithmetic and order: a number, an array or a SymPy expression."""
+
+    def __neg__(self) -> Any: ...
+    def __sub__(self, other: Any, /) -> Any: ...
+    def __rsub__(self, other: Any, /) -> Any: ...
+    def __rmul__(self, other: Any, /) -> Any: ...
+    def __truediv__(self, other: Any, /) -> Any: ...
+    def __le__(self, other: Any, /) -> Any: ...
+
+
 POSITIVE = Rule("> 0", lambda x: x > 0)
 NON_NEGATIVE = Rule(">= 0", lambda x: x >= 0)
+AT_LEAST_ONE = Rule(">= 1", lambda x: x >= 1)
 FRACTION = Rule("in [0, 1]", lambda x: (x >= 0) & (x <= 1))
 BELOW_ONE = Rule("in [0, 1)", lambda x: (x >= 0) & (x < 1))
 COUNT = Rule("a whole number >= 0", lambda x: (x >= 0) & (x % 1 == 0))
 
-Positive = Annotated[Any, POSITIVE]
-NonNegative = Annotated[Any, NON_NEGATIVE]
-Fraction = Annotated[Any, FRACTION]
-BelowOne = Annotated[Any, BELOW_ONE]
-Count = Annotated[Any, COUNT]
-PositiveOrSchedule = Annotated[Any, POSITIVE, "schedule"]
+Positive = Annotated[Number, POSITIVE]
+NonNegative = Annotated[Number, NON_NEGATIVE]
+AtLeastOne = Annotated[Number, AT_LEAST_ONE]
+Fraction = Annotated[Number, FRACTION]
+BelowOne = Annotated[Number, BELOW_ONE]
+Count = Annotated[int, COUNT]
+PositiveOrSchedule = Annotated[Number | Callable[[Any], Any], POSITIVE, "schedule"]
+
+Class = TypeVar("Class", bound=type)
+
+
+@dataclass_transform(frozen_default=True, eq_default=False)
+def hyperparameters(cls: Class) -> Class:
+    """Make a frozen dataclass of a class of hyperparameters, which keeps the equality of its base."""
+    return dataclass(frozen=True, eq=False)(cls)  # type: ignore[return-value]
 
 
 def as_value(name: str, value: Any) -> Any:
@@ -100,11 +122,12 @@ def require(name: str, value: Any, rule: Rule) -> None:
         if rule.holds(value) == False:  # noqa: E712 - a relation that is undecided is no breach
             raise ValueError(f"{name} must be {rule.words}, got {value}")
         return
+    value = np.asarray(value) if is_array(value) else value
     finite = np.isfinite if is_array(value) else _finite
     for words, holds in ((f"finite and {rule.words}", finite), (rule.words, rule.holds)):
         good = holds(value)
         if not np.all(good):
-            breach = np.asarray(value)[~np.asarray(good)].flat[0] if is_array(value) else value
+            breach = value[~np.asarray(good)].flat[0] if is_array(value) else value
             got = breach.item() if isinstance(breach, np.generic) else breach
             raise ValueError(f"{name} must be {words}, got {got!r}")
 
@@ -115,20 +138,37 @@ def _finite(value: float) -> bool:
 
 
 def exact(value: Any) -> Any:
-    """`value` as SymPy should see it: a decimal such as 0.1 becomes the fraction it was meant to be.
+    """`value` as SymPy should see it: a float such as 0.1 becomes the fraction it was meant to be.
+
+    That is its decimal if it has at most 15 digits, else the fraction with a denominator up to a million
+    of which it is the nearest float, if there is one: of two such fractions no float near 1 is.
 
     >>> import sympy
-    >>> exact(0.1), exact(3)
-    (1/10, 3)
+    >>> exact(0.1), exact(3), exact(1 / 3)
+    (1/10, 3, 1/3)
     """
     if type(value) in NUMBERS:
-        sympy = sys.modules["sympy"]
-        return sympy.Rational(repr(value)) if math.isfinite(value) else sympy.Float(value)
+        return _meant(value)
     if isinstance(value, tuple):
         return tuple(exact(x) for x in value)
+    if isinstance(value, Hyperparameters):
+        return value._exact
     if is_array(value):
         raise TypeError("symbols and arrays cannot be mixed: give one step, or symbols alone")
     return value
+
+
+def _meant(value: float) -> Any:
+    """The exact number that a Python number stands for."""
+    sympy = sys.modules["sympy"]
+    if isinstance(value, int):
+        return sympy.Integer(value)
+    if not math.isfinite(value):
+        return sympy.Float(value)
+    near = Ratio(value).limit_denominator(10**6)
+    if float(f"{value:.15g}") != value and float(near) == value:
+        return sympy.Rational(near.numerator, near.denominator)
+    return sympy.Rational(repr(value))
 
 
 @cache
@@ -138,56 +178,88 @@ def _rules(cls: Any) -> dict[str, tuple[Any, ...]]:
     return {f.name: (get_args(hints[f.name]) or (hints[f.name],)) for f in fields(cls)}
 
 
+@dataclass(frozen=True, eq=False)
 class Hyperparameters:
     """Base of the frozen dataclasses: fields are checked once, when the object is made."""
 
     def __post_init__(self) -> None:
         for name, (kind, *rules) in _rules(type(self)).items():  # type: ignore[arg-type]
-            value = getattr(self, name)
-            if kind is bool:
-                if not isinstance(value, (bool, np.bool_)):
-                    raise TypeError(f"{name} must be True or False, got {value!r}")
-                value = bool(value)
-            elif COUNT in rules:
-                value = as_count(name, value)
-            elif "schedule" in rules and isinstance(value, type):
-                raise TypeError(
-                    f"{name} must be a number, an array or a schedule, got the class {value.__name__}"
-                )
-            elif rules and not ("schedule" in rules and callable(value)):
-                value = as_value(name, value)
-                require(name, value, rules[0])
-                value = kept(value)
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, _field(name, getattr(self, name), kind, rules))
 
     def __eq__(self, other: object) -> bool:
         """Equal if of one class with equal fields; arrays are compared element by element."""
-        if type(self) is not type(other):
+        if not isinstance(other, Hyperparameters) or type(self) is not type(other):
             return NotImplemented
-        return equal(tuple(self), tuple(other))
+        return equal(self._fields(), other._fields())
 
     def __hash__(self) -> int:
-        return hash((type(self), *self))
+        return hash((type(self), *self._fields()))
 
-    def __iter__(self) -> Any:
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: what was worked out from them is not copied or pickled."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def _fields(self) -> tuple[Any, ...]:
         """The values of the fields, in order."""
-        return (getattr(self, f.name) for f in fields(self))  # type: ignore[arg-type]
+        return tuple(getattr(self, f.name) for f in fields(self))
+
+    def _settings(self) -> Iterator[tuple[str, Any]]:
+        """Each single value by the name of its field, those in tuples and of objects inside as well."""
+        for field in fields(self):
+            yield from _single(field.name, getattr(self, field.name))
 
     @cached_property
     def _plain(self) -> bool:
-        """Whether every field is a Python number, a flag or a tuple of numbers."""
-        return not any(is_array(x) or is_symbolic(x) for x in _flat(self))
+        """Whether no setting is an array or a SymPy expression."""
+        return not any(is_array(x) or is_symbolic(x) for _, x in self._settings())
 
     @cached_property
     def _symbolic(self) -> bool:
-        """Whether a field holds a SymPy expression."""
-        return any(is_symbolic(x) for x in _flat(self))
+        """Whether a setting is a SymPy expression."""
+        return any(is_symbolic(x) for _, x in self._settings())
 
     @cached_property
     def _exact(self) -> Self:
         """The same object with every number turned into the exact fraction it stands for."""
-        changes = {f.name: exact(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
-        return replace(self, **changes)  # type: ignore[type-var]
+        return replace(self, **{f.name: exact(getattr(self, f.name)) for f in fields(self)})
+
+
+def _field(name: str, value: Any, kind: Any, rules: list[Any]) -> Any:
+    """What is kept of a field's `value`, once it is sure that it is of the `kind` and keeps the rule."""
+    may_be_schedule = "schedule" in rules
+    if kind is bool:
+        if not isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{name} must be True or False, got {value!r}")
+        return bool(value)
+    if kind is str:
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be a str, got {value!r}")
+        return value
+    if isinstance(kind, type) and issubclass(kind, Hyperparameters):
+        if not isinstance(value, kind):
+            article = "an" if kind.__name__[0] in "AEIO" else "a"
+            raise TypeError(f"{name} must be {article} {kind.__name__}, got {value!r}")
+        return value
+    if COUNT in rules:
+        return as_count(name, value)
+    if may_be_schedule and isinstance(value, type):
+        raise TypeError(f"{name} must be a number, an array or a schedule, got the class {value.__name__}")
+    if not rules or (may_be_schedule and callable(value)):
+        return value
+    value = as_value(name, value)
+    require(name, value, rules[0])
+    return kept(value)
+
+
+def _single(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The single values in the field of that name."""
+    if isinstance(value, Hyperparameters):
+        yield from value._settings()
+    elif isinstance(value, tuple):
+        for x in value:
+            yield from _single(name, x)
+    else:
+        yield name, value
 
 
 def kept(value: Any) -> Any:
@@ -209,12 +281,3 @@ def equal(mine: Any, theirs: Any) -> bool:
     if is_array(mine) or is_array(theirs):
         return np.array_equal(mine, theirs)
     return bool(mine == theirs)
-
-
-def _flat(values: Any) -> Any:
-    """The values, and those inside tuples and other such objects among them."""
-    for value in values:
-        if isinstance(value, (tuple, Hyperparameters)):
-            yield from _flat(value)
-        else:
-            yield value

@@ -7,8 +7,7 @@ many runs go on at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -17,18 +16,22 @@ from typing import Annotated, Any, Protocol
 import numpy as np
 
 from lrbook.hyperparameters import (
+    NON_NEGATIVE,
     Count,
     Hyperparameters,
-    NonNegative,
+    Number,
     Positive,
     Rule,
     as_count,
     as_value,
+    hyperparameters,
     require,
 )
 
 FINITE = Rule("a number", lambda x: x == x)
-Finite = Annotated[Any, FINITE]
+Finite = Annotated[Number, FINITE]
+Finites = Annotated[Any, FINITE]  # lists of numbers too
+Spread = Annotated[Any, NON_NEGATIVE]
 
 
 class Problem(Protocol):
@@ -41,7 +44,7 @@ class Problem(Protocol):
         """The gradient of the loss at `theta`, or a noisy one drawn with `rng`."""
 
 
-@dataclass(frozen=True, eq=False)
+@hyperparameters
 class Quadratic(Hyperparameters):
     r"""A quadratic bowl in its own axes, whose gradient may be noisy.
 
@@ -50,9 +53,9 @@ class Quadratic(Hyperparameters):
 
     Parameters
     ----------
-    eigenvalues : array of shape (d,)
+    eigenvalues : array of shape (..., d)
         The curvatures :math:`\lambda_i`, in units of loss over :math:`\theta^2`; one below zero makes a
-        saddle.
+        saddle. Axes before the last are bowls of separate runs; a symmetric matrix is refused.
     noise : number or array that broadcasts to the shape of theta
         The standard deviation :math:`\sigma` >= 0 of each entry of the gradient.
 
@@ -64,8 +67,17 @@ class Quadratic(Hyperparameters):
     (7.0, array([ 2., 10.]))
     """
 
-    eigenvalues: Finite
-    noise: NonNegative = 0.0
+    eigenvalues: Finites
+    noise: Spread = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        matrix = np.ndim(self.eigenvalues) == 2 and np.size(self.eigenvalues) > 1
+        if matrix and np.array_equal(self.eigenvalues, np.transpose(self.eigenvalues)):
+            raise ValueError(
+                "eigenvalues must be the curvatures themselves, got a symmetric matrix: give its "
+                "numpy.linalg.eigvalsh"
+            )
 
     def loss(self, theta: Any) -> Any:
         """The loss at each `theta` of shape (..., d), of shape (...)."""
@@ -215,7 +227,7 @@ class Quadratic(Hyperparameters):
             yield square
 
 
-@dataclass(frozen=True, eq=False)
+@hyperparameters
 class Rosenbrock(Hyperparameters):
     r"""A curved valley with steep walls and a flat floor.
 
@@ -265,7 +277,7 @@ def load_digits() -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
-@dataclass(frozen=True, eq=False)
+@hyperparameters
 class Digits(Hyperparameters):
     r"""A classifier of handwritten digits: softmax regression, or a network with one tanh layer.
 
@@ -317,11 +329,13 @@ class Digits(Hyperparameters):
 
     def loss(self, theta: Any) -> Any:
         """The mean cross-entropy, in nats, over the training images: one number for each run."""
+        self._check(theta)
         images, labels = self._training()
         return _cross_entropy(_forward(theta, images)[1], labels)
 
     def gradient(self, theta: Any, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
         """The gradient of the mean cross-entropy, over a batch drawn with `rng` if there is one."""
+        self._check(theta)
         images, labels = self._training()
         if rng is not None and self.batch_size:
             runs = theta["b"].shape[:-1]
@@ -339,12 +353,31 @@ class Digits(Hyperparameters):
 
     def accuracy(self, theta: Any) -> Any:
         """The fraction of the held-out images whose digit gets the largest score."""
+        self._check(theta)
         if not self.held_out:
             raise ValueError("held_out must be > 0 to measure the accuracy, got 0")
         images, labels = load_digits()
         held_out = slice(len(labels) - self.held_out, None)
         scores = _forward(theta, images[held_out])[1]
         return (scores.argmax(axis=-1) == labels[held_out]).mean(axis=-1)
+
+    def _check(self, theta: Any) -> None:
+        """Refuse parameters that are not a mapping of this network's names to arrays of its shapes."""
+        shapes: dict[str, tuple[int, ...]] = {"W": (self.hidden or 64, 10), "b": (10,)}
+        if self.hidden:
+            shapes = {"V": (64, self.hidden), "c": (self.hidden,)} | shapes
+        if not isinstance(theta, Mapping) or theta.keys() != shapes.keys():
+            got = list(theta) if isinstance(theta, Mapping) else type(theta).__name__
+            raise ValueError(f"theta must be a mapping with the names {list(shapes)}, got {got}")
+        for name, shape in shapes.items():
+            if np.shape(theta[name])[-len(shape) :] != shape:
+                last = ", ".join(map(str, shape))
+                raise ValueError(
+                    f"theta[{name!r}] must have shape (..., {last}), got {np.shape(theta[name])}"
+                )
+        runs = {name: np.shape(theta[name])[: -len(shape)] for name, shape in shapes.items()}
+        if len(set(runs.values())) > 1:
+            raise ValueError(f"theta must have the same first axes, its runs, in all parameters, got {runs}")
 
     def _training(self) -> tuple[np.ndarray, np.ndarray]:
         images, labels = load_digits()

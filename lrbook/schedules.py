@@ -10,134 +10,32 @@ definitions are TensorFlow 1's :cite:p:`tflrdecay` except where a class says oth
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from lrbook.elementary import (
-    NUMBERS,
-    ceil,
-    cospi,
-    exp,
-    floor,
-    is_array,
-    is_symbolic,
-    maximum,
-    minimum,
-    power,
-    sqrt,
-    where,
-)
+from lrbook.calling import Schedule
+from lrbook.elementary import ceil, cospi, exp, floor, maximum, minimum, power, sqrt, where
 from lrbook.hyperparameters import (
     NON_NEGATIVE,
     POSITIVE,
     Count,
     Fraction,
-    Hyperparameters,
     NonNegative,
+    Number,
     Positive,
+    Rule,
     as_value,
-    exact,
+    hyperparameters,
     kept,
     require,
-    unboxed,
 )
 from lrbook.noise import standard_normal
 
-BLOCK = 16384  # elements: a block and its temporaries, 128 KiB each in float64, stay in the cache
 
-
-# the bits of infinity in each kind of float that is checked in one pass
-_INFINITY = {
-    np.dtype(kind): np.array(np.inf, kind).view(bits)[()]
-    for kind, bits in ((np.float32, np.uint32), (np.float64, np.uint64))
-}
-
-
-class Schedule(Hyperparameters):
-    """A learning rate as a function of the step: what all schedules have in common.
-
-    A schedule is called with a number, an array or a SymPy expression and answers in kind. Its
-    hyperparameters may be arrays, which broadcast against the step, or symbols.
-
-    ==========================  ==============================================================
-    `step`                      the rate
-    ==========================  ==============================================================
-    a Python number             a float
-    an array of any shape       an array of that shape; float32 stays float32, whole numbers
-                                give float64
-    a list or tuple             as the array of it
-    a SymPy expression          a SymPy expression, with decimals read as exact fractions
-    ==========================  ==============================================================
-
-    Raises
-    ------
-    ValueError
-        If a hyperparameter breaks its rule (when the schedule is made), or a step is negative, NaN
-        or infinite. The message names the argument, the value and the rule.
-    TypeError
-        If a hyperparameter or a step is not numeric.
-    """
-
-    def __call__(self, step: Any) -> Any:
-        """The rate of the update made after `step` others."""
-        if type(step) in NUMBERS and self._plain and 0 <= step <= sys.float_info.max:
-            return float(self.rule(step))
-        step = as_value("step", step)
-        if self._symbolic or is_symbolic(step):
-            step = unboxed(step)
-            require("step", step, NON_NEGATIVE)
-            return self._exact.rule(exact(step))
-        if not is_array(step):
-            require("step", step, NON_NEGATIVE)
-            return self.rule(step)
-        work = _working_dtype(step)
-        with np.errstate(over="ignore"):  # a growing rate overflows to infinity, as for numbers
-            if step.size <= BLOCK or not self._plain:
-                rate = self.rule(_checked(step, work))
-            else:
-                flat = step.reshape(-1)
-                rate = np.empty(flat.shape, work)
-                for i in range(0, flat.size, BLOCK):
-                    rate[i : i + BLOCK] = self.rule(_checked(flat[i : i + BLOCK], work))
-                rate = rate.reshape(step.shape)
-        return rate.astype(step.dtype) if step.dtype == np.float16 else rate
-
-    def rule(self, step: Any) -> Any:
-        """The formula itself, without checks."""
-        raise NotImplementedError
-
-
-def _working_dtype(step: Any) -> Any:
-    """What to compute in: whole numbers in float64, halves in float32, which has room for horizons."""
-    if step.dtype.kind in "iu":
-        return np.dtype(np.float64)
-    return np.dtype(np.float32) if step.dtype == np.float16 else step.dtype
-
-
-def _checked(step: Any, dtype: Any) -> Any:
-    """`step` in `dtype`, once it is sure that none of it is negative, NaN or infinite.
-
-    Read as unsigned integers, the bits of floats are in order, and above those of every finite number
-    >= 0 come infinity, NaN, and all that has the sign bit set: one pass suffices.
-    """
-    if step.dtype != dtype:
-        step = step.astype(dtype)
-    limit = _INFINITY.get(dtype)
-    if limit is None or (step.size and step.view(limit.dtype).max() >= limit):
-        require("step", step, NON_NEGATIVE)
-    return step
-
-
-def _periods(step: Any, decay_steps: Any, staircase: bool) -> Any:
-    """The periods of `decay_steps` that have passed: only the whole ones on a staircase."""
-    periods = step / decay_steps
-    return floor(periods) if staircase else periods
-
-
-@dataclass(frozen=True, eq=False)
+@hyperparameters
 class PiecewiseConstant(Schedule):
     r"""Hold one rate, then drop to the next.
 
@@ -173,44 +71,54 @@ class PiecewiseConstant(Schedule):
     [1.0, 1.0, 0.5, 0.5, 0.1, 0.1]
     """
 
-    boundaries: Any
-    values: Any
+    boundaries: Sequence[Number] | np.ndarray
+    values: Sequence[Number] | np.ndarray
 
     def __post_init__(self) -> None:
-        for name, rule in (("boundaries", POSITIVE), ("values", NON_NEGATIVE)):
-            given = getattr(self, name)
-            if not isinstance(given, (list, tuple, range, np.ndarray)) or not getattr(given, "ndim", 1):
-                raise TypeError(f"{name} must be a sequence of numbers, got {given!r}")
-            checked = tuple(as_value(f"{name}[{i}]", x) for i, x in enumerate(given))
-            for i, x in enumerate(checked):
-                require(f"{name}[{i}]", x, rule)
-            object.__setattr__(self, name, tuple(map(kept, checked)))
-        if len(self.values) != len(self.boundaries) + 1:
-            raise ValueError(
-                "values must be one more than boundaries, "
-                f"got {len(self.values)} values and {len(self.boundaries)} boundaries"
-            )
-        for i, (low, high) in enumerate(zip(self.boundaries, self.boundaries[1:], strict=False)):
-            if np.any((low < high) == False):  # noqa: E712 - symbols may leave it undecided
-                raise ValueError(
-                    f"boundaries must be in increasing order, got {high} after {low} at index {i + 1}"
-                )
+        values = numbers("values", self.values, NON_NEGATIVE)
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "boundaries", ascending(self.boundaries, "values", len(values)))
 
-    def rule(self, step: Any) -> Any:
-        rate = _filled(self.values[0], step)
+    def rule(self, step):
+        rate = self.values[0] + 0 * step  # an array for an array
         for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
             rate = where(step >= boundary, value, rate)
         return rate
 
 
-def _filled(value: Any, step: Any) -> Any:
-    """`value` at every step: of the step's shape and dtype if that is an array."""
-    if is_array(step) and not is_array(value):
-        return np.full(step.shape, value, step.dtype)
-    return value
+def numbers(name: str, given: Any, rule: Rule) -> tuple[Any, ...]:
+    """The numbers of a sequence, each of which keeps the rule."""
+    if not isinstance(given, (list, tuple, range, np.ndarray)) or not getattr(given, "ndim", 1):
+        raise TypeError(f"{name} must be a sequence of numbers, got {given!r}")
+    checked = tuple(as_value(f"{name}[{i}]", x) for i, x in enumerate(given))
+    for i, x in enumerate(checked):
+        require(f"{name}[{i}]", x, rule)
+    return tuple(map(kept, checked))
 
 
-@dataclass(frozen=True, eq=False)
+def ascending(given: Any, between: str, count: int) -> tuple[Any, ...]:
+    """The boundaries between `count` things: in increasing order, and one fewer than those."""
+    boundaries = numbers("boundaries", given, POSITIVE)
+    if count != len(boundaries) + 1:
+        raise ValueError(
+            f"{between} must be one more than boundaries, "
+            f"got {count} {between} and {len(boundaries)} boundaries"
+        )
+    for i, (low, high) in enumerate(pairwise(boundaries)):
+        if np.any((low < high) == False):  # noqa: E712 - symbols may leave it undecided
+            raise ValueError(
+                f"boundaries must be in increasing order, got {high} after {low} at index {i + 1}"
+            )
+    return boundaries
+
+
+def periods_passed(step, decay_steps, staircase):
+    """The periods of `decay_steps` that have passed: only the whole ones on a staircase."""
+    periods = step / decay_steps
+    return floor(periods) if staircase else periods
+
+
+@hyperparameters
 class ExponentialDecay(Schedule):
     r"""Multiply the rate by the same factor in every period.
 
@@ -246,11 +154,11 @@ class ExponentialDecay(Schedule):
     decay_rate: Positive
     staircase: bool = False
 
-    def rule(self, step: Any) -> Any:
-        return self.lr * power(self.decay_rate, _periods(step, self.decay_steps, self.staircase))
+    def rule(self, step):
+        return self.lr * power(self.decay_rate, periods_passed(step, self.decay_steps, self.staircase))
 
 
-@dataclass(frozen=True, eq=False)
+@hyperparameters
 class NaturalExpDecay(Schedule):
     r"""Exponential decay written with base e: :class:`ExponentialDecay` with the factor exp(-k).
 
@@ -285,11 +193,11 @@ class NaturalExpDecay(Schedule):
     decay_rate: Positive
     staircase: bool = False
 
-    def rule(self, step: Any) -> Any:
-        return self.lr * exp(-self.decay_rate * _periods(step, self.decay_steps, self.staircase))
+    def rule(self, step):
+        return self.lr * exp(-self.decay_rate * periods_passed(step, self.decay_steps, self.staircase))
 
 
-@dataclass(frozen=True, eq=False)
+@hyperparameters
 class PolynomialDecay(Schedule):
     r"""Fall from `lr` to `end_lr` along a power of a straight line.
 
@@ -299,7 +207,7 @@ class PolynomialDecay(Schedule):
     Parameters
     ----------
     lr : number, array or symbol
-        The first rate :math:`\eta_0` > 0.
+        The first rate :math:`\eta_0` >= 0.
     decay_steps : number, array or symbol
         The horizon :math:`T` > 0, in steps.
     end_lr : number, array or symbol
@@ -319,13 +227,13 @@ class PolynomialDecay(Schedule):
     array([0.   , 0.375, 0.   ])
     """
 
-    lr: Positive
+    lr: NonNegative
     decay_steps: Positive
     end_lr: NonNegative = 1e-4
     power: Positive = 1.0
     cycle: bool = False
 
-    def rule(self, step: Any) -> Any:
+    def rule(self, step):
         if self.cycle:
             periods = step / self.decay_steps
             progress = periods / maximum(1, ceil(periods))  # in [0, 1], rounding included
@@ -334,7 +242,7 @@ class PolynomialDecay(Schedule):
         return (self.lr - self.end_lr) * (1 - progress) ** self.power + self.end_lr
 
 
-@dataclass(frozen=True, eq=False)
+@hyperparameters
 class InverseTimeDecay(Schedule):
     r"""Divide the rate by a straight line.
 
@@ -365,11 +273,11 @@ class InverseTimeDecay(Schedule):
     decay_rate: Positive
     staircase: bool = False
 
-    def rule(self, step: Any) -> Any:
-        return self.lr / (1 + self.decay_rate * _periods(step, self.decay_steps, self.staircase))
+    def rule(self, step):
+        return self.lr / (1 + self.decay_rate * periods_passed(step, self.decay_steps, self.staircase))
 
 
-@dataclass(frozen=True, eq=False)
+@hyperparameters
 class CosineDecay(Schedule):
     r"""Fall along half a period of a cosine: slowly, then fast, then slowly.
 
@@ -404,13 +312,13 @@ class CosineDecay(Schedule):
     decay_steps: Positive
     alpha: Fraction = 0.0
 
-    def rule(self, step: Any) -> Any:
+    def rule(self, step):
         progress = minimum(step, self.decay_steps) / self.decay_steps
         cosine = (1 + cospi(progress)) / 2  # from 1 to 0
         return self.lr * ((1 - self.alpha) * cosine + self.alpha)
 
 
-@dataclass(frozen=True, eq=False)
+@hyperparameters
 class LinearCosineDecay(Schedule):
     r"""A straight line multiplied by a cosine, above a floor.
 
@@ -448,12 +356,12 @@ class LinearCosineDecay(Schedule):
     alpha: NonNegative = 0.0
     beta: NonNegative = 0.001
 
-    def rule(self, step: Any) -> Any:
+    def rule(self, step):
         line, cosine = _line_and_cosine(step, self.decay_steps, self.num_periods)
         return self.lr * ((self.alpha + line) * cosine + self.beta)
 
 
-@dataclass(frozen=True, eq=False)
+@hyperparameters
 class NoisyLinearCosineDecay(Schedule):
     r"""Linear cosine decay with noise on the line, of a variance that falls with the step.
 
@@ -497,14 +405,14 @@ class NoisyLinearCosineDecay(Schedule):
     beta: NonNegative = 0.001
     seed: Count = 0
 
-    def rule(self, step: Any) -> Any:
+    def rule(self, step):
         line, cosine = _line_and_cosine(step, self.decay_steps, self.num_periods)
         variance = self.initial_variance / power(1 + minimum(step, self.decay_steps), self.variance_decay)
         noise = sqrt(variance) * standard_normal(self.seed, step)
         return self.lr * ((self.alpha + line + noise) * cosine + self.beta)
 
 
-def _line_and_cosine(step: Any, decay_steps: Any, num_periods: Any) -> tuple[Any, Any]:
+def _line_and_cosine(step, decay_steps, num_periods):
     """The two factors of the linear cosine schedules, each in [0, 1] and 1 at step 0."""
     progress = minimum(step, decay_steps) / decay_steps
     return 1 - progress, (1 + cospi(2 * num_periods * progress)) / 2

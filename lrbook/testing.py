@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from lrbook.calling import Schedule
 from lrbook.elementary import in_notebook, is_symbolic
-from lrbook.optimizers import Optimizer, WithL2, WithWeightDecay
-from lrbook.schedules import Schedule
+from lrbook.stepping import Optimizer
+from lrbook.wrappers import WithL2, WithWeightDecay
 
 ScheduleLike = Callable[[Any], Any]
 
@@ -193,7 +194,7 @@ def assert_same_optimizer(
         assert_same_schedule(mine.rate, theirs.rate, telling, rtol=rtol)
     rng = np.random.default_rng(seed)
     start = rng.standard_normal(5)
-    state = other = (start, *(np.zeros(5) for _ in theirs.slot_names))
+    state = other = (start, *theirs.start(start))
     rule, rate = (mine.rule, mine.rate) if isinstance(mine, Optimizer) else (mine, theirs.rate)
     for t in range(1, steps + 1):
         g = rng.standard_normal(5) * [1, 1, 1e-2, 1e-5, 1e-8]  # small enough to show where an epsilon stands

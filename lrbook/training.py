@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from lrbook.hyperparameters import as_count
-from lrbook.optimizers import Optimizer, named
 from lrbook.problems import Problem
+from lrbook.stepping import Optimizer, named
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Run:
         The parameters before the first update and after each that is recorded: n = T + 1 if all are.
     loss : array of shape (n, ...)
         The loss at each of them.
-    lr : array of shape (T, ...)
-        The learning rate that each update really used.
+    lr : array of shape (T, ...), or a mapping of patterns to such arrays
+        The learning rate that each update really used; by pattern, from a :class:`~lrbook.Split`.
     step : array of shape (n,)
         How many updates had been made at each entry of `theta` and `loss`.
     diverged : bool
@@ -33,7 +33,7 @@ class Run:
 
     theta: Any
     loss: np.ndarray
-    lr: np.ndarray
+    lr: Any
     step: np.ndarray
     diverged: bool = False
 
@@ -99,12 +99,16 @@ def descend(
                 recorded.append(state.t)
             if diverged:
                 break
-    record: Any
-    if isinstance(theta, Mapping):
-        record = {name: np.stack([theta[name] for theta in thetas]) for name in theta}
-    else:
-        record = np.stack(thetas)
-    return Run(record, np.array(losses), np.array(rates), np.array(recorded), len(rates) < steps)
+    return Run(
+        _stacked(thetas), np.array(losses), _stacked(rates), np.array(recorded), diverged=len(rates) < steps
+    )
+
+
+def _stacked(record: list[Any]) -> Any:
+    """A list of arrays as one array, a list of mappings as a mapping of such arrays."""
+    if record and isinstance(record[0], Mapping):
+        return {name: np.array([entry[name] for entry in record]) for name in record[0]}
+    return np.array(record)
 
 
 def _copied(theta: Any) -> Any:

@@ -10,30 +10,30 @@ from lrbook import (
     Adagrad,
     Adam,
     AdamW,
+    ClipByGlobalNorm,
     CosineDecay,
+    Digits,
     ExponentialDecay,
     Momentum,
     Nesterov,
     Optimizer,
     Quadratic,
     RMSprop,
+    Split,
     State,
     WithL2,
     WithWeightDecay,
     descend,
 )
-from lrbook.optimizers import BLOCK_BYTES
+from lrbook.hyperparameters import hyperparameters
+from lrbook.stepping import BLOCK_BYTES
 
 
+@hyperparameters
 class Remembering(Optimizer):
     """A rule with two slots, to test what the base class does with them."""
 
-    slot_names = ("last", "sum")
-
-    def __init__(self, lr=0.1):
-        object.__setattr__(self, "lr", lr)
-
-    _plain = True
+    lr: float = 0.1
 
     def rule(self, theta, g, lr, t, last, total):
         return theta - lr * (g + last) / t, g, total + g * g
@@ -99,11 +99,12 @@ def test_the_blocked_step_equals_the_rule_on_whole_arrays_bit_for_bit(opt, dtype
         slots = tuple(np.zeros_like(theta) for _ in opt.slot_names)
         for t in (1, 2):
             g = np.asarray(rng.standard_normal(shape)).astype(dtype)
+            opt.gradient_point(theta, state)
             opt.step(theta, g, state)
             with np.errstate(all="ignore"):  # squares may vanish in halves
                 whole, *slots = opt.rule(whole, g, opt.lr, t, *slots)
             np.testing.assert_array_equal(theta, np.asarray(whole).astype(dtype))
-            for mine, expected in zip(state.slots["theta"], slots, strict=True):
+            for mine, expected in zip(state.slots["theta"].values(), slots, strict=True):
                 np.testing.assert_array_equal(mine, expected)
         assert theta.dtype == dtype
 
@@ -195,7 +196,7 @@ def test_wrong_input_is_refused_and_leaves_everything_as_it_was(theta, g, error,
     opt = SGD(0.1)
     arrays = theta if isinstance(theta, dict) else {"theta": theta}
     before = {name: np.copy(array) for name, array in arrays.items()}
-    state = State(0, dict.fromkeys(arrays, ()))
+    state = State(0, {name: {} for name in arrays})
     with pytest.raises(error, match=message):
         opt.step(theta, g, state)
     assert state.t == 0
@@ -217,7 +218,7 @@ def test_a_sum_that_overflows_is_not_mistaken_for_an_infinite_gradient():
         (
             np.array([[1.0], [2.0]]),
             ValueError,
-            r"lr must broadcast to the shape \(4,\) of b, got shape \(2, 1\)",
+            r"lr must line up with the first axes of b, of shape \(4,\), got shape \(2, 1\)",
         ),
         (lambda step: "0.1", TypeError, "lr must be a number or an array, got '0.1' at step 0"),
         (lambda step: None, TypeError, "lr must be a number or an array, got None at step 0"),
@@ -247,9 +248,9 @@ def test_states_are_equal_only_with_the_same_updates_and_the_same_slots():
     assert one != other
     opt.step(theta.copy(), np.ones(3), other)
     assert one == other
-    other.slots["theta"][0][2] += 1e-9
+    other.slots["theta"]["m"][2] += 1e-9
     assert one != other
-    other.slots["theta"][0][2] = one.slots["theta"][0][2]
+    other.slots["theta"]["m"][2] = one.slots["theta"]["m"][2]
     other.t = 2
     assert one != other
     assert one != (1, one.slots)
@@ -260,7 +261,9 @@ def test_states_are_equal_only_with_the_same_updates_and_the_same_slots():
 
 def test_a_state_of_another_optimizer_is_refused():
     theta = np.ones(2)
-    with pytest.raises(ValueError, match=r"state of theta must be 2 arrays of shape \(2,\), got \[\]"):
+    with pytest.raises(
+        ValueError, match=r"state of theta must have the slots \['last', 'total'\] of Remembering, got \[\]"
+    ):
         Remembering().step(theta, np.ones(2), SGD().init(theta))
 
 
@@ -268,7 +271,7 @@ def test_parameters_that_cannot_be_written_are_refused():
     theta = np.ones(2)
     theta.flags.writeable = False
     with pytest.raises(TypeError, match="theta must be writable"):
-        SGD().step(theta, np.ones(2), State(0, {"theta": ()}))
+        SGD().step(theta, np.ones(2), State(0, {"theta": {}}))
     with pytest.raises(TypeError, match="theta must be an array or a mapping"):
         SGD().init([1.0, 2.0])
 
@@ -354,6 +357,7 @@ def test_nesterov_takes_the_gradient_where_momentum_would_take_it():
     theta = {"a": np.ones(2)}
     opt = Nesterov(0.5, 0.5)
     state = opt.init(theta)
+    opt.gradient_point(theta, state)
     opt.step(theta, {"a": np.ones(2)}, state)
     np.testing.assert_array_equal(opt.gradient_point(theta, state)["a"], np.full(2, 0.5 - 0.25))
 
@@ -421,7 +425,7 @@ def test_half_precision_parameters_keep_their_state_in_single_when_asked():
     # 1e-4 squared is 1e-8, which float16 cannot hold: with its state in halves Adam would divide by zero
     theta, opt = np.zeros(2, dtype=np.float16), Adam(lr=0.01)
     state = opt.init(theta, dtype=np.float32)
-    assert [slot.dtype for slot in state.slots["theta"]] == [np.float32, np.float32]
+    assert [slot.dtype for slot in state.slots["theta"].values()] == [np.float32, np.float32]
     opt.step(theta, np.full(2, 1e-4, dtype=np.float16), state)
     assert theta.dtype == np.float16
     np.testing.assert_allclose(theta, -0.01, rtol=1e-3)
@@ -455,7 +459,7 @@ def test_a_path_is_saved_and_found_under_the_name_that_was_given(tmp_path):
     state = Momentum().init(np.ones(2))
     for path in (tmp_path / "state", str(tmp_path / "state.bin")):
         state.save(path)
-        assert State.load(path).slots["theta"][0].tolist() == [0.0, 0.0]
+        assert State.load(path).slots["theta"]["m"].tolist() == [0.0, 0.0]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["state", "state.bin"]
 
 
@@ -472,7 +476,7 @@ def test_a_setting_that_fits_one_parameter_and_not_another_changes_neither(opt, 
     state = opt.init(theta)
     g = {key: np.ones_like(array) for key, array in theta.items()}
     with pytest.raises(
-        ValueError, match=rf"{name} must broadcast to the shape \(3,\) of b, got shape \(2,\)"
+        ValueError, match=rf"{name} must line up with the first axes of b, of shape \(3,\), got shape \(2,\)"
     ):
         opt.step(theta, g, state)
     assert state.t == 0
@@ -510,7 +514,7 @@ def test_parameters_that_do_not_lie_in_order_are_updated_all_the_same():
 
 def test_a_state_of_parameters_of_another_shape_is_refused_before_anything_changes():
     theta, opt = np.ones(2), Momentum(0.1)
-    with pytest.raises(ValueError, match=r"state of theta must be 1 arrays of shape \(2,\), got \[\(1,\)\]"):
+    with pytest.raises(ValueError, match=r"state of theta must be arrays of shape \(2,\), got \[\(1,\)\]"):
         opt.step(theta, np.ones(2), opt.init(np.ones(1)))
     assert np.all(theta == 1)
 
@@ -525,3 +529,325 @@ def test_a_state_that_names_other_parameters_is_refused():
 def test_a_scalar_that_cannot_be_changed_in_place_is_no_parameter():
     with pytest.raises(TypeError, match="theta must be an array"):
         SGD().init(np.float64(1))
+
+
+# --- what a state belongs to, and where a gradient is taken
+
+
+def test_an_optimizer_refuses_the_state_of_one_with_other_slots_by_their_names():
+    theta = np.ones(2)
+    with pytest.raises(ValueError, match=r"must have the slots \['m'\] of Momentum, got \['G'\]"):
+        Momentum().step(theta, np.ones(2), RMSprop().init(theta))
+    assert np.all(theta == 1)
+
+
+@pytest.mark.parametrize(
+    "opt", [Nesterov(0.1), WithL2(Nesterov(0.1), 0.1), Split({"*": Nesterov(0.1)})], ids=repr
+)
+def test_a_loop_that_forgets_to_look_ahead_is_told_so_before_anything_changes(opt):
+    theta = np.ones(2)
+    state = opt.init(theta)
+    with pytest.raises(ValueError, match=r"takes its gradient elsewhere than at theta: .*gradient_point"):
+        opt.step(theta, np.ones(2), state)
+    assert (state.t, theta.tolist()) == (0, [1, 1])
+    opt.gradient_point(theta, state)
+    opt.step(theta, np.ones(2), state)
+    with pytest.raises(ValueError, match="before each step"):  # asked once is not asked each time
+        opt.step(theta, np.ones(2), state)
+
+
+def test_an_optimizer_that_does_not_look_ahead_need_not_be_asked():
+    theta = np.ones(2)
+    for opt in (SGD(), WithL2(Momentum(), 0.1), WithWeightDecay(Adam(), 0.1)):
+        opt.step(theta, np.ones(2), opt.init(theta))
+
+
+def test_the_place_of_the_gradient_is_not_asked_of_a_state_of_other_parameters():
+    with pytest.raises(ValueError, match="theta and state must name the same parameters"):
+        Nesterov().gradient_point({"a": np.ones(2)}, Nesterov().init(np.ones(2)))
+
+
+@pytest.mark.parametrize(
+    "opt",
+    [
+        Adam(eps=0),
+        Adam(eps=np.array([0, 1e-8, 0])),
+        RMSprop(eps=0.0),
+        Adagrad(eps=0),
+        Adadelta(eps=0),
+        WithL2(AdamW(eps=0), 0.0),
+    ],
+    ids=repr,
+)
+def test_a_gradient_of_zero_over_a_root_of_zero_is_refused_before_anything_changes(opt):
+    theta = {"a": np.ones(3), "b": np.ones(3)}
+    state = opt.init(theta)
+    with pytest.raises(ValueError, match="eps must be > 0 where a gradient has been 0 from the start, got 0"):
+        opt.step(theta, {"a": np.ones(3), "b": np.array([0.0, 1.0, 1.0])}, state)
+    assert all(np.all(array == 1) for array in theta.values())
+    assert state == opt.init(theta)
+    opt.step(theta, {"a": np.ones(3), "b": np.ones(3)}, state)  # without one it works
+
+
+def test_a_gradient_of_zero_after_others_is_no_matter_without_eps():
+    theta, opt = np.ones(2), Adam(0.1, eps=0)
+    state = opt.init(theta)
+    opt.step(theta, np.ones(2), state)
+    opt.step(theta, np.zeros(2), state)
+    assert np.isfinite(theta).all()
+
+
+@pytest.mark.parametrize("theta", [{"a": {"b": np.ones(2)}}, {"a": np.arange(2)}, {"a": [1.0]}])
+def test_a_state_is_not_made_for_what_cannot_be_updated(theta):
+    with pytest.raises(TypeError, match="a must be an array of floating-point numbers, got"):
+        Adam().init(theta)
+
+
+# --- rules that mix entries, and slots that are no zeros
+
+
+@hyperparameters
+class Normalized(Optimizer):
+    """A step of fixed length: the norm is that of the whole array, not of a block of it."""
+
+    lr: float = 0.1
+    elementwise = False
+
+    def rule(self, theta, g, lr, t):
+        return (theta - lr * g / np.sqrt((g * g).sum()),)
+
+
+@hyperparameters
+class Muon(Optimizer):
+    """Steps along the nearest orthogonal matrix."""
+
+    lr: float = 0.05
+    beta: float = 0.9
+    elementwise = False
+
+    def rule(self, theta, g, lr, t, m):
+        m = self.beta * m + g
+        x = m / (np.sqrt((m * m).sum(axis=(-2, -1), keepdims=True)) + 1e-7)
+        for _ in range(5):
+            a = x @ np.swapaxes(x, -1, -2)
+            x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+        return theta - lr * x, m
+
+
+@hyperparameters
+class Shampoo(Optimizer):
+    """Slots of other shapes than theta, that do not begin at zero."""
+
+    lr: float = 0.1
+    eps: float = 1e-6
+    elementwise = False
+
+    def start(self, theta):
+        return tuple(self.eps * np.eye(n) for n in theta.shape)
+
+    def rule(self, theta, g, lr, t, L, R):
+        L, R = L + g @ g.T, R + g.T @ g
+        return theta - lr * self._root(L) @ g @ self._root(R), L, R
+
+    def _root(self, a):
+        values, vectors = np.linalg.eigh(a)
+        return (vectors * np.maximum(values, 1e-12) ** -0.25) @ vectors.T
+
+
+@hyperparameters
+class ScheduleFree(Optimizer):
+    """A slot that begins where theta does, and a gradient taken between the two."""
+
+    lr: float = 0.5
+    beta: float = 0.9
+
+    def start(self, theta):
+        return (theta,)
+
+    def point(self, theta, z):
+        return (1 - self.beta) * z + self.beta * theta
+
+    def rule(self, theta, g, lr, t, z):
+        z = z - lr * g
+        return theta + (z - theta) / t, z
+
+
+def test_a_rule_with_a_norm_is_right_at_every_size():
+    for size in (5, BLOCK_BYTES // 8, BLOCK_BYTES // 8 + 1, 3 * BLOCK_BYTES):
+        theta, opt = np.zeros(size), Normalized(lr=1.0)
+        opt.step(theta, np.full(size, 3.0), opt.init(theta))
+        assert np.sqrt((theta**2).sum()) == pytest.approx(1.0, rel=1e-12)
+
+
+def test_slots_are_named_by_the_rule_itself():
+    assert [opt.slot_names for opt in (SGD(), Momentum(), Nesterov(), Adadelta(), AdamW())] == [
+        (),
+        ("m",),
+        ("m",),
+        ("G", "E"),
+        ("m", "v"),
+    ]
+    assert WithL2(Adam(), 0.1).slot_names == ("m", "v")
+    assert Shampoo().slot_names == ("L", "R")
+
+
+@pytest.mark.parametrize(
+    "opt",
+    [
+        Split({"[VW]": Muon(), "*": Adam(0.01)}),
+        Split({"[VW]": Shampoo(), "*": Adam(0.01)}),
+        ClipByGlobalNorm(Split({"[VW]": WithWeightDecay(Muon(), 0.01), "*": Nesterov(0.1)}), 1.0),
+        ScheduleFree(),
+    ],
+    ids=repr,
+)
+def test_the_base_assumes_neither_zero_slots_nor_their_shape_nor_one_rule_for_all(opt, tmp_path):
+    problem = Digits(hidden=8)
+    theta = problem.start()
+    before, state = problem.loss(theta), opt.init(theta)
+    for t in range(40):
+        if t == 20:
+            state.save(tmp_path / "state.npz")
+            state = State.load(tmp_path / "state.npz")
+        opt.step(theta, problem.gradient(opt.gradient_point(theta, state)), state)
+    whole = descend(problem, problem.start(), opt, 40, every=40)
+    assert whole.loss[-1] == problem.loss(theta) < 0.6 * before
+
+
+def test_a_slot_that_starts_at_theta_is_a_copy_of_it():
+    theta = np.ones(2)
+    state = ScheduleFree().init(theta)
+    theta[0] = 5
+    assert state.slots["theta"]["z"].tolist() == [1, 1]
+
+
+def test_a_rule_that_returns_too_little_changes_nothing():
+    @hyperparameters
+    class Forgetful(Optimizer):
+        lr: float = 0.1
+
+        def rule(self, theta, g, lr, t, m):
+            return (theta - lr * g,)
+
+    theta = np.ones(2)
+    with pytest.raises(ValueError, match="rule of Forgetful must return theta and 1 slots, got 1 values"):
+        Forgetful().step(theta, np.ones(2), Forgetful().init(theta))
+    assert np.all(theta == 1)
+
+
+# --- each parameter by its name
+
+
+def test_each_parameter_is_updated_by_the_first_optimizer_whose_pattern_matches():
+    opt = Split({"W*": Momentum(0.1), "W2": SGD(9.0), "*": SGD(lr=CosineDecay(1.0, 4))})
+    theta = {"W2": np.zeros(2), "b": np.zeros(2)}
+    state = opt.init(theta)
+    ones = {name: np.ones(2) for name in theta}
+    assert opt.step(theta, ones, state) == {"W*": 0.1, "W2": 9.0, "*": 1.0}
+    opt.step(theta, ones, state)
+    np.testing.assert_allclose(theta["W2"], -0.1 - 0.19)
+    np.testing.assert_allclose(theta["b"], -1.0 - CosineDecay(1.0, 4)(1))
+    assert {name: list(slots) for name, slots in state.slots.items()} == {"W2": ["m"], "b": []}
+    assert opt.lr["W*"] == 0.1
+
+
+def test_a_parameter_without_an_optimizer_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"a pattern of Split must match 'b', got \['W'\]"):
+        Split({"W": SGD()}).init({"W": np.ones(2), "b": np.ones(2)})
+    with pytest.raises(ValueError, match="optimizers must be at least one, got none"):
+        Split({})
+
+
+def test_a_split_looks_ahead_if_one_of_its_optimizers_does():
+    assert Split({"W": Nesterov(), "*": SGD()}).looks_ahead
+    assert not Split({"W": Momentum(), "*": SGD()}).looks_ahead
+
+
+def test_a_run_records_the_rate_of_each_part():
+    problem = Digits()
+    run = descend(problem, problem.start(), Split({"W": SGD(CosineDecay(0.5, 4)), "b": SGD(0.1)}), 4)
+    np.testing.assert_array_equal(run.lr["W"], CosineDecay(0.5, 4)(np.arange(4)))
+    np.testing.assert_array_equal(run.lr["b"], np.full(4, 0.1))
+
+
+def test_only_the_parameters_whose_name_matches_decay():
+    theta = {"W": np.ones(2), "b": np.ones(2)}
+    zero = {name: np.zeros(2) for name in theta}
+    for opt in (
+        WithWeightDecay(Adam(0.5), 0.2, only="W"),
+        WithWeightDecay(Split({"b": SGD(0.5), "*": Adam(0.5)}), 0.2, only="W"),
+        Split({"W": AdamW(0.5, weight_decay=0.2), "*": Adam(0.5)}),
+    ):
+        here = {name: array.copy() for name, array in theta.items()}
+        opt.step(here, zero, opt.init(here))
+        assert (here["W"].tolist(), here["b"].tolist()) == ([0.9, 0.9], [1, 1])
+
+
+# --- all gradients at once
+
+
+def test_a_long_gradient_is_shortened_to_the_limit_over_all_parameters_together():
+    theta = {"a": np.zeros(2), "b": np.zeros((1, 2))}
+    opt = ClipByGlobalNorm(SGD(1.0), norm=2.0)
+    g = {"a": np.array([3.0, 0.0]), "b": np.array([[0.0, 4.0]])}  # of length 5
+    opt.step(theta, g, opt.init(theta))
+    np.testing.assert_allclose(theta["a"], [-1.2, 0], rtol=1e-15)
+    np.testing.assert_allclose(theta["b"], [[0, -1.6]], rtol=1e-15)
+    np.testing.assert_array_equal(g["a"], [3, 0])
+
+
+def test_a_short_gradient_stays_bit_for_bit_and_so_does_one_of_zero():
+    for g in (np.array([0.3, -0.4]), np.zeros(2), np.array([1, 0])):
+        theta, opt = np.zeros(2), ClipByGlobalNorm(SGD(1.0), norm=1.0)
+        opt.step(theta, g, opt.init(theta))
+        np.testing.assert_array_equal(theta, -g)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_the_norm_neither_overflows_nor_vanishes_with_its_squares(dtype):
+    for scale in (np.finfo(dtype).max / 8, np.finfo(dtype).smallest_normal * 8):
+        theta, opt = np.zeros(2, dtype), ClipByGlobalNorm(SGD(1.0), norm=float(scale))
+        opt.step(theta, np.array([3, 4], dtype) * dtype(scale), opt.init(theta))
+        assert theta.dtype == dtype
+        np.testing.assert_allclose(theta / dtype(scale), [-0.6, -0.8], rtol=5e-3)
+
+
+def test_each_run_is_clipped_by_its_own_norm():
+    problem = Digits()
+    rates, limits = np.array([0.5, 2.0]), np.array([0.1, 1e9])
+    start = {name: np.stack([array, array]) for name, array in problem.start().items()}
+    together = descend(problem, start, ClipByGlobalNorm(Momentum(rates), limits, runs=1), 5)
+    for i in range(2):
+        opt = ClipByGlobalNorm(Momentum(float(rates[i])), float(limits[i]))
+        alone = descend(problem, problem.start(), opt, 5)
+        np.testing.assert_allclose(together.loss[:, i], alone.loss, rtol=1e-12)
+
+
+def test_a_part_of_a_split_is_clipped_by_itself():
+    opt = Split({"a": ClipByGlobalNorm(SGD(1.0), 1.0), "*": SGD(1.0)})
+    theta = {"a": np.zeros(1), "b": np.zeros(1)}
+    opt.step(theta, {"a": np.array([5.0]), "b": np.array([5.0])}, opt.init(theta))
+    assert (theta["a"].item(), theta["b"].item()) == (-1, -5)
+
+
+# --- many runs at once
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rate, beta: Momentum(rate, beta),
+        lambda rate, beta: Nesterov(rate, beta),
+        lambda rate, beta: WithL2(RMSprop(rate, beta), beta),
+        lambda rate, beta: WithWeightDecay(Adam(rate, beta), beta, only="W"),
+        lambda rate, beta: Split({"W": Momentum(rate, beta), "*": Adam(rate, beta)}),
+    ],
+)
+def test_many_runs_go_on_at_once_for_mappings_too(make):
+    problem, rates, betas = Digits(hidden=4), np.array([0.01, 0.03]), np.array([0.5, 0.9])
+    start = {name: np.stack([array, array]) for name, array in problem.start().items()}
+    together = descend(problem, start, make(rates, betas), 5)
+    for i in range(2):
+        alone = descend(problem, problem.start(), make(float(rates[i]), float(betas[i])), 5)
+        np.testing.assert_allclose(together.loss[:, i], alone.loss, rtol=1e-12)
+    assert abs(together.loss[-1, 0] - together.loss[-1, 1]) > 1e-3

@@ -1,5 +1,7 @@
 """Problems: gradients against differences of losses, noise against its law, the data as published."""
 
+import re
+
 import numpy as np
 import pytest
 import sympy
@@ -311,3 +313,35 @@ def test_each_search_for_best_rates_goes_on_until_its_own_rates_settle():
 def test_one_direction_without_noise_or_curvature_has_no_best_rates(problem):
     with pytest.raises(ValueError, match="must be > 0 for best rates"):
         problem.best_rates([1.0, 1.0], np.full(4, 0.1))
+
+
+def test_a_matrix_is_not_taken_for_eigenvalues():
+    with pytest.raises(ValueError, match="eigenvalues must be the curvatures themselves, got a symmetric"):
+        Quadratic([[2.0, 1.0], [1.0, 2.0]])
+    for fine in (3.0, [[3.0]], [[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0]]):
+        Quadratic(fine)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda theta: theta["W"],
+            "must be a mapping with the names ['V', 'c', 'W', 'b'], got ndarray",
+        ),
+        (
+            lambda theta: theta | {"d": theta["b"]},
+            "'W', 'b'], got ['V', 'c', 'W', 'b', 'd']",
+        ),
+        (lambda theta: {"W": theta["W"]}, "must be a mapping with the names"),
+        (lambda theta: theta | {"c": theta["c"][:1]}, "theta['c'] must have shape (..., 8), got (1,)"),
+        (lambda theta: theta | {"W": theta["W"].T}, "theta['W'] must have shape (..., 8, 10), got (10, 8)"),
+        (lambda theta: theta | {"b": theta["b"][None]}, "the same first axes, its runs, in all parameters"),
+    ],
+)
+def test_parameters_of_another_network_are_refused(change, message):
+    problem = Digits(hidden=8)
+    theta = change(problem.start())
+    for ask in (problem.loss, problem.gradient, problem.accuracy):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            ask(theta)

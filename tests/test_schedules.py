@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrbook import (
+    Chain,
+    Constant,
     CosineDecay,
     ExponentialDecay,
     InverseTimeDecay,
@@ -15,10 +17,14 @@ from lrbook import (
     NoisyLinearCosineDecay,
     PiecewiseConstant,
     PolynomialDecay,
+    Restarts,
+    Scaled,
     Schedule,
+    Warmup,
 )
+from lrbook.calling import BLOCK
+from lrbook.hyperparameters import hyperparameters
 from lrbook.noise import standard_normal
-from lrbook.schedules import BLOCK
 
 RTOL = 1e-12  # float64 carries 16 digits, and no formula here has more than some ten operations
 
@@ -39,8 +45,16 @@ ONE_OF_EACH = [
     CosineDecay(0.5, 30, 0.1),
     LinearCosineDecay(0.5, 30, 1.5, 0.1, 0.01),
     NoisyLinearCosineDecay(0.5, 30, seed=7),
+    Constant(0.3),
+    Scaled(ExponentialDecay(0.5, 10, 0.3), 0.7),
+    Warmup(7, CosineDecay(0.5, 30, 0.1)),
+    Warmup(7, PolynomialDecay(0.5, 30, 0.01, 2.0), 0.1, shift=False),
+    Chain([PolynomialDecay(0, 10, 0.5), Constant(0.5), CosineDecay(0.5, 20)], [10, 25]),
+    Restarts(CosineDecay(0.5, 12, 0.1), 12),
+    Restarts(PolynomialDecay(0.5, 5, 0.01), 5, growth=2, decay=0.7),
+    Warmup(4, Chain([Restarts(CosineDecay(0.5, 9), 9), Scaled(InverseTimeDecay(0.5, 5, 1.0), 0.5)], [20])),
 ]
-each = pytest.mark.parametrize("schedule", ONE_OF_EACH, ids=lambda it: type(it).__name__)
+each = pytest.mark.parametrize("schedule", ONE_OF_EACH, ids=lambda it: repr(it)[:40])
 
 
 # --- hand-worked points
@@ -524,3 +538,142 @@ def test_a_draw_above_zero_lifts_the_rate_and_one_below_lowers_it():
     noisy = NoisyLinearCosineDecay(1.0, 100, num_periods=0.25, seed=3)(steps)
     quiet = LinearCosineDecay(1.0, 100, num_periods=0.25)(steps)
     np.testing.assert_array_equal(np.sign(noisy - quiet), np.sign(standard_normal(3, steps)))
+
+
+def test_a_rule_that_does_not_look_at_the_step_gives_a_rate_for_each_all_the_same():
+    @hyperparameters
+    class Stubborn(Schedule):
+        lr: float = 0.5
+
+        def rule(self, step):
+            return self.lr
+
+    for size in (0, 1, 7, BLOCK, BLOCK + 1):
+        for dtype in (np.float32, np.float64, np.int64):
+            rates = Stubborn()(np.zeros(size, dtype))
+            assert (rates.shape, set(rates.tolist())) == ((size,), {0.5} if size else set())
+            assert rates.dtype == (np.float32 if dtype is np.float32 else np.float64)
+    assert Stubborn()(3) == 0.5
+    assert Stubborn()(np.zeros((2, 3))).shape == (2, 3)
+    assert Stubborn(np.array([0.5, 0.25]))(np.zeros((3, 1))).tolist() == 3 * [[0.5, 0.25]]
+
+
+def test_a_line_may_start_at_zero():
+    np.testing.assert_array_equal(PolynomialDecay(0, 4, end_lr=1.0)(np.arange(6)), [0, 0.25, 0.5, 0.75, 1, 1])
+
+
+# --- schedules made of schedules
+
+
+@pytest.mark.parametrize(
+    ("schedule", "points"),
+    [
+        # from 0 to 8 in 4 steps, then 8 · 2^(-(t-4)/2)
+        (Warmup(4, ExponentialDecay(8, 2, 0.5)), {0: 0, 1: 2, 3: 6, 4: 8, 6: 4, 8: 2}),
+        # from a quarter of 8: 2, then three quarters of 8 more in 3 steps
+        (Warmup(3, Constant(8), start=0.25), {0: 2, 1: 4, 2: 6, 3: 8, 99: 8}),
+        # the line is a factor: t/4 · 8 · 2^(-t/2)
+        (Warmup(4, ExponentialDecay(8, 2, 0.5), shift=False), {0: 0, 2: 2, 4: 2, 6: 1}),
+        # a start above 1 comes down: 3, 2, 1 times 5
+        (Warmup(2, Constant(5), start=3), {0: 15, 1: 10, 2: 5, 3: 5}),
+        # each from its own beginning
+        (Chain([Constant(3), ExponentialDecay(8, 1, 0.5)], [4]), {0: 3, 3: 3, 4: 8, 5: 4, 6: 2}),
+        (Chain([Constant(3)], []), {0: 3, 9: 3}),
+        # 4, 3, 2, 1 and again
+        (Restarts(PolynomialDecay(4, 4, end_lr=0), 4), {0: 4, 3: 1, 4: 4, 7: 1, 8: 4, 4000: 4}),
+        # cycles of 2, 4, 8: begin at 0, 2, 6, 14; peaks 4, 2, 1, 1/2
+        (
+            Restarts(PolynomialDecay(4, 2, end_lr=0), 2, growth=2, decay=0.5),
+            {0: 4, 1: 2, 2: 2, 4: 1, 6: 1, 10: 0.5, 14: 0.5},
+        ),
+        # cycles of 1, 3, 9 begin at 0, 1, 4, 13
+        (Restarts(PolynomialDecay(9, 1, end_lr=0), 1, growth=3), {0: 9, 1: 9, 3: 3, 4: 9, 12: 1, 13: 9}),
+        (Scaled(InverseTimeDecay(6, 4, 2), 0.5), {0: 3, 4: 1}),
+        (Constant(0), {0: 0, 7: 0}),
+    ],
+    ids=lambda x: repr(x)[:50],
+)
+def test_a_composed_schedule_goes_through_the_points_worked_by_hand(schedule, points):
+    for step, rate in points.items():
+        assert schedule(step) == pytest.approx(rate, rel=RTOL, abs=1e-15), step
+    steps = np.array(list(points))
+    np.testing.assert_allclose(schedule(steps), list(points.values()), rtol=RTOL, atol=1e-15)
+
+
+@given(
+    period=st.integers(1, 1000),
+    growth=st.one_of(st.just(1), st.just(1.0), st.integers(2, 5), st.floats(1.01, 4)),
+    cycles=st.integers(0, 12),
+)
+def test_a_cycle_begins_where_the_lengths_of_those_before_it_add_up_to(period, growth, cycles):
+    begin = period * float(sum(growth**i for i in range(cycles)))
+    schedule = Restarts(PolynomialDecay(1.0, 1.0, end_lr=0.0), 1.0, growth) if period == 1 else None
+    schedule = schedule or Restarts(PolynomialDecay(1.0, period, end_lr=0.0), period, growth)
+    assert schedule(begin * (1 + 1e-9)) == pytest.approx(1.0, abs=1e-6)  # the top of the new cycle
+    if begin:
+        assert schedule(begin * (1 - 1e-9)) == pytest.approx(0.0, abs=1e-6)  # the end of the old one
+    if type(growth) is int:
+        assert schedule(begin) == 1.0  # sums of whole numbers are exact: so is the edge
+
+
+def test_a_warmup_ends_exactly_at_the_rate_it_leads_to():
+    rng = np.random.default_rng(0)
+    for start in rng.uniform(0, 1, 500):
+        schedule = Warmup(7, Constant(0.3), start=float(start))
+        assert (schedule(7), schedule(8), schedule(0)) == (0.3, 0.3, pytest.approx(0.3 * start, rel=1e-15))
+
+
+def test_what_comes_later_is_not_asked_before_its_time():
+    asked = []
+
+    @hyperparameters
+    class Watched(Schedule):
+        lr: float = 1.0
+
+        def rule(self, step):
+            asked.append(step)
+            return self.lr + 0 * step
+
+    Warmup(5, Watched())(2)
+    Chain([Constant(1.0), Watched()], [5])(3)
+    assert asked == [0, 0]
+
+
+def test_a_composed_schedule_with_symbols_is_its_formula():
+    line = Warmup(s, CosineDecay(eta, T))(t)
+    assert sympy.simplify(line.subs(t, s / 2) - eta / 2) == 0
+    assert sympy.simplify(line.subs(t, s + T / 2) - eta / 2) == 0
+    again = Restarts(PolynomialDecay(eta, s, end_lr=0), s)(t)
+    assert sympy.simplify(again.subs(t, 7 * s / 2) - eta / 2) == 0
+    row = Chain([Constant(eta), Constant(c)], [s])(t)
+    assert row == sympy.Piecewise((c, t >= s), (eta, True))
+
+
+def test_settings_of_composed_schedules_broadcast_against_the_step_by_the_same_rule():
+    steps, peaks, lengths = np.arange(30.0), np.array([[0.1], [0.2]]), np.array([[3], [8]])
+
+    def made(peak, length):
+        return [
+            Constant(peak),
+            Scaled(Constant(0.5), peak),
+            Warmup(length, CosineDecay(peak, 10)),
+            Chain([Constant(peak), Constant(0.3)], [length]),
+            Restarts(CosineDecay(peak, 5), length, growth=1 + peak),
+            PiecewiseConstant([length], [peak, 0.0]),
+        ]
+
+    for i, schedule in enumerate(made(peaks, lengths)):
+        together = schedule(steps)
+        assert together.shape == (2, 30)
+        for k in range(2):
+            alone = made(float(peaks[k, 0]), int(lengths[k, 0]))[i]
+            np.testing.assert_allclose(together[k], alone(steps), rtol=RTOL)
+        assert schedule(3).shape == (2, 1)
+        assert schedule(np.float64(3)).shape == (2, 1)
+
+
+def test_growths_of_one_and_more_go_on_side_by_side():
+    together = Restarts(CosineDecay(1.0, 5), 5, growth=np.array([1.0, 2.0, 1.5]))(np.arange(40.0)[:, None])
+    for i, growth in enumerate([1.0, 2.0, 1.5]):
+        alone = Restarts(CosineDecay(1.0, 5), 5, growth=growth)(np.arange(40.0))
+        np.testing.assert_allclose(together[:, i], alone, rtol=RTOL)

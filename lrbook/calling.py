@@ -1,0 +1,110 @@
+"""How a schedule is called: what a step may be, and what comes back."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any, overload
+
+import numpy as np
+
+from lrbook.elementary import NUMBERS, is_array, is_symbolic
+from lrbook.hyperparameters import NON_NEGATIVE, Hyperparameters, as_value, exact, require, unboxed
+
+BLOCK = 16384  # elements: a block and its temporaries, 128 KiB each in float64, stay in the cache
+
+
+class Schedule(Hyperparameters):
+    """A learning rate as a function of the step: what all schedules have in common.
+
+    A schedule is called with a number, an array or a SymPy expression and answers in kind. Its
+    hyperparameters may be arrays, which broadcast against the step, or symbols.
+
+    ==========================  ==============================================================
+    `step`                      the rate
+    ==========================  ==============================================================
+    a Python number             a float
+    an array of any shape       an array of that shape; float32 stays float32, whole numbers
+                                give float64, or what the array's library has for its default
+    a list or tuple             as the array of it
+    a SymPy expression          a SymPy expression, with decimals read as exact fractions
+    ==========================  ==============================================================
+
+    Raises
+    ------
+    ValueError
+        If a hyperparameter breaks its rule (when the schedule is made), or a step is negative, NaN
+        or infinite. The message names the argument, the value and the rule.
+    TypeError
+        If a hyperparameter or a step is not numeric.
+    """
+
+    @overload
+    def __call__(self, step: float) -> float: ...
+    @overload
+    def __call__(self, step: np.ndarray) -> np.ndarray: ...
+    @overload
+    def __call__(self, step: Any) -> Any: ...
+    def __call__(self, step: Any) -> Any:
+        """The rate of the update made after `step` others."""
+        if type(step) in NUMBERS and self._plain and 0 <= step <= sys.float_info.max:
+            return float(self.rule(step))
+        step = as_value("step", step)
+        if self._symbolic or is_symbolic(step):
+            step = unboxed(step)
+            require("step", step, NON_NEGATIVE)
+            return self._exact.rule(exact(step))
+        if not is_array(step) or not isinstance(step, (np.ndarray, np.generic)):
+            require("step", step, NON_NEGATIVE)
+            return self._shaped(self.rule(_floating(step)), step)
+        dtype = _working_dtype(step.dtype)
+        with np.errstate(over="ignore"):  # a growing rate overflows to infinity, as for numbers
+            if step.size <= BLOCK or not self._plain:
+                rate = self._shaped(self.rule(_checked(step, dtype)), step)
+            else:
+                flat = step.reshape(-1)
+                rate = np.empty(flat.shape, dtype)
+                for i in range(0, flat.size, BLOCK):
+                    rate[i : i + BLOCK] = self.rule(_checked(flat[i : i + BLOCK], dtype))
+                rate = rate.reshape(step.shape)
+        return rate.astype(step.dtype) if step.dtype == np.float16 else rate
+
+    def rule(self, step: Any) -> Any:
+        """The formula itself, without checks."""
+        raise NotImplementedError
+
+    def _shaped(self, rate: Any, step: Any) -> Any:
+        """`rate` with an entry for each step and each setting, whether or not the rule looks at them."""
+        settings = (np.shape(x) for _, x in self._settings() if is_array(x))
+        shape = np.broadcast_shapes(np.shape(step), *settings)
+        if np.shape(rate) == shape:
+            return rate
+        lib = step.__array_namespace__() if hasattr(step, "__array_namespace__") else np
+        if not is_array(rate):
+            rate = lib.asarray(rate, dtype=_floating(step).dtype if is_array(step) else np.float64)
+        return lib.broadcast_to(rate, shape) + lib.zeros_like(rate)
+
+
+def _working_dtype(dtype: Any) -> Any:
+    """What to compute in: whole numbers in float64, halves in float32, which has room for horizons."""
+    if dtype.kind in "iu":
+        return np.dtype(np.float64)
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
+
+
+def _floating(step: Any) -> Any:
+    """An array of any library, with whole numbers as its default floating-point numbers."""
+    if not is_array(step):
+        return step
+    lib = step.__array_namespace__()
+    if not lib.isdtype(step.dtype, "integral"):
+        return step
+    return lib.astype(step, lib.__array_namespace_info__().default_dtypes()["real floating"])
+
+
+def _checked(step: Any, dtype: Any) -> Any:
+    """`step` in `dtype`, once it is sure that none of it is negative, NaN or infinite."""
+    step = step.astype(dtype, copy=False)
+    if step.size and not (step.min() >= 0 and step.max() < math.inf):  # NaN is neither
+        require("step", step, NON_NEGATIVE)
+    return step
