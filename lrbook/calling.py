@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from lrbook.elementary import NUMBERS, is_array, is_symbolic
+from lrbook.elementary import NUMBERS, floating, is_array, is_symbolic
 from lrbook.hyperparameters import NON_NEGATIVE, Hyperparameters, as_value, exact, require, unboxed
 
 BLOCK = 16384  # elements: a block and its temporaries, 128 KiB each in float64, stay in the cache
@@ -99,7 +99,7 @@ def _floating(step: Any) -> Any:
     lib = step.__array_namespace__()
     if not lib.isdtype(step.dtype, "integral"):
         return step
-    return lib.astype(step, lib.__array_namespace_info__().default_dtypes()["real floating"])
+    return lib.astype(step, floating(step))
 
 
 def _checked(step: Any, dtype: Any) -> Any:

@@ -59,6 +59,11 @@ def library(*arguments: Any) -> Any:
     return np
 
 
+def floating(x: Any) -> Any:
+    """The dtype in which an array's library computes by default: float64, but for JAX float32."""
+    return x.__array_namespace__().__array_namespace_info__().default_dtypes()["real floating"]
+
+
 def _pow(x: float, y: float) -> float:
     """`x ** y`, infinite where it overflows or divides by zero, as arrays have it."""
     try:
@@ -182,4 +187,16 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     """`x` where `condition` holds and `y` elsewhere."""
     if isinstance(condition, bool) and not (is_array(x) or is_array(y)):
         return x if condition else y  # with arrays the shape must not depend on the condition
-    return library(condition, x, y).where(condition, x, y)
+    lib = library(condition, x, y)
+    return lib.where(lib.asarray(condition) if isinstance(condition, bool) else condition, x, y)
+
+
+def word(x: Any) -> Any:
+    """The lowest 32 bits of the whole part of `x` >= 0, as a whole number without a sign."""
+    if type(x) in NUMBERS:
+        return int(x) & 0xFFFFFFFF
+    lib = library(x)
+    if hasattr(lib, "word"):
+        return lib.word(x)
+    whole = lib.floor(x)
+    return lib.astype(whole - lib.floor(whole / 2.0**32) * 2.0**32, lib.uint32)

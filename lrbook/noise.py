@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import sys
 from functools import cache
-from struct import Struct
 from typing import Any
 
 import numpy as np
 
-from lrbook.elementary import is_array, is_symbolic, library
-
-_MASK = 2**64 - 1
-_AS_BYTES = Struct("<d").pack
-_AS_BITS = Struct("<Q").unpack
+from lrbook.elementary import cospi, floating, floor, is_array, is_symbolic, library, log, sqrt, word
 
 
-def standard_normal(seed: int, step: Any) -> Any:
+def standard_normal(seed: Any, step: Any) -> Any:
     r"""A draw from the standard normal distribution for each `step`, the same however it is asked for.
 
-    The 64 bits of the step are scrambled by the SplitMix64 finalizer into two uniform numbers
-    :math:`u, v`, and those by Box and Muller's transform into
+    The bits of the step are scrambled, 32 at a time, by shifts and products :cite:p:`wellons2018` into two
+    uniform numbers :math:`u, v`, and those by Box and Muller's transform into
 
     .. math:: z = \sqrt{-2 \ln u}\, \cos 2\pi v.
 
@@ -29,7 +24,7 @@ def standard_normal(seed: int, step: Any) -> Any:
     seed : int
         Chooses the sequence; >= 0.
     step : number, array or SymPy expression
-        Where to look in the sequence. A symbol gives the symbol ``z``, which stands for the draw.
+        Where to look in the sequence; >= 0. A symbol gives the symbol ``z``, which stands for the draw.
 
     Returns
     -------
@@ -47,34 +42,50 @@ def standard_normal(seed: int, step: Any) -> Any:
         if not step.is_number:
             return sympy.Symbol("z", real=True)
         return sympy.Float(standard_normal(seed, float(step)))
-    lib = library(step)
-    x = _scramble(_bits(step) ^ _key(int(seed)))
-    u = ((x >> 32) + 0.5) / 2**32  # in (0, 1), so that its logarithm is finite
-    v = (x & 0xFFFFFFFF) / 2**32  # in [0, 1)
-    z = lib.sqrt(-2 * lib.log(u)) * lib.cos(2 * lib.pi * v)
     if not is_array(step):
-        return z
-    return z.reshape(step.shape).astype(step.dtype if step.dtype.kind == "f" else np.float64)
+        return _normal(seed, step)
+    lib, wide = library(step), floating(step)
+    dtype = step.dtype if lib.isdtype(step.dtype, "real floating") else wide
+    with np.errstate(over="ignore"):  # of scalars, whose products are to lose their upper bits
+        return lib.astype(_normal(seed, lib.astype(step, wide)), dtype)
 
 
-def _bits(step: Any) -> Any:
-    """The 64 bits of `step` as a double, as an unsigned integer or an array of them.
+def _normal(seed: Any, step: Any) -> Any:
+    """The draw for a number, or an array of floats."""
+    above, below = word(step / 2.0**32), word((step - floor(step)) * 2.0**32)
+    bits = _scrambled(_scrambled(word(step) ^ _key(seed)) ^ above ^ below)
+    u = (_real(bits) + 0.5) / 2.0**32  # in (0, 1), so that its logarithm is finite
+    v = _real(_scrambled(bits ^ 0x1E3779B9)) / 2.0**32  # in [0, 1)
+    return sqrt(-2 * log(u)) * cospi(2 * v)
 
-    Zero is added because -0.0 equals 0.0 and has other bits.
+
+def _key(seed: Any) -> Any:
+    """31 scrambled bits for each seed, so that neighbouring seeds have nothing in common."""
+    return _key_of(seed) if type(seed) is int else _scrambled_seed(seed)
+
+
+def _scrambled_seed(seed: Any) -> Any:
+    return _scrambled(_scrambled(word(seed) ^ 0x2545F491) ^ word(seed / 2.0**32)) >> 1
+
+
+_key_of = cache(_scrambled_seed)
+
+
+def _scrambled(x: Any) -> Any:
+    """A change in one of the 32 bits of `x` changes about half of the result's.
+
+    An array of words keeps the lowest 32 bits of a product by itself. The factors are below 2**31, which
+    every array library takes beside such an array.
     """
-    if is_array(step):
-        return (np.atleast_1d(step).astype(np.float64) + 0.0).view(np.uint64)
-    return _AS_BITS(_AS_BYTES(step + 0.0))[0]
+    if type(x) is int:
+        x = (x ^ (x >> 16)) * 0x21F0AAAD & 0xFFFFFFFF
+        x = (x ^ (x >> 15)) * 0x735A2D97 & 0xFFFFFFFF
+    else:
+        x = (x ^ (x >> 16)) * 0x21F0AAAD
+        x = (x ^ (x >> 15)) * 0x735A2D97
+    return x ^ (x >> 15)
 
 
-@cache
-def _key(seed: int) -> int:
-    """64 scrambled bits for each seed, so that neighbouring seeds have nothing in common."""
-    return int(_scramble(seed + 0x9E3779B97F4A7C15 & _MASK))
-
-
-def _scramble(x: Any) -> Any:
-    """SplitMix64's finalizer: a change in one bit of `x` changes about half of the result's."""
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EB & _MASK
-    return x ^ (x >> 31)
+def _real(x: Any) -> Any:
+    """Words as floats."""
+    return library(x).astype(x, floating(x)) if is_array(x) else x

@@ -224,7 +224,7 @@ class Split(Optimizer):
 
     Notes
     -----
-    :meth:`step` returns the rates by pattern.
+    :meth:`~lrbook.Optimizer.step` returns the rates by pattern.
 
     Examples
     --------

@@ -9,6 +9,9 @@ settings.register_profile("lrbook", deadline=None, derandomize=True, max_example
 settings.load_profile("lrbook")
 
 
+collect_ignore = ["typed"]  # read by a type checker, and wrong on purpose
+
+
 @pytest.fixture(scope="session")
 def javascript():
     """Evaluate a JavaScript expression in V8, the engine of a reader's browser."""

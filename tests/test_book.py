@@ -24,6 +24,7 @@ FRONT = {
     "atlas",
     "family-tree",
     "what-it-costs",
+    "under-the-hood",
     "in-todays-libraries",
     "errata",
     "notation",

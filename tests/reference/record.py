@@ -576,13 +576,12 @@ opt = keras.optimizers.SGD(learning_rate=FromArray(schedule(np.arange(updates)))
 def update():
     opt.apply([g], [x])""",
     "optax": """\
-rates = jnp.asarray(schedule(np.arange(updates)))
-opt = optax.sgd(lambda count: rates[count])
-state = opt.init(x)
+opt = optax.sgd(schedule.rule)
+state, compiled = opt.init(x), jax.jit(opt.update)
 
 def update():
     global x, state
-    change, state = opt.update(g, state)
+    change, state = compiled(g, state)
     x = optax.apply_updates(x, change)""",
 }
 
@@ -610,7 +609,7 @@ def handed(library):
         import jax
         import optax
 
-        scope |= {"optax": optax, "jnp": jax.numpy, "x": jax.numpy.zeros(1), "g": jax.numpy.ones(1)}
+        scope |= {"optax": optax, "jax": jax, "x": jax.numpy.zeros(1), "g": jax.numpy.ones(1)}
     exec(HANDED[library], scope)
     path = [0.0]
     for _ in range(20):
@@ -619,7 +618,10 @@ def handed(library):
         path.append(float(np.asarray(x.detach() if library == "torch" else x)[0]))
     rates = [before - after for before, after in itertools.pairwise(path)]
     kwargs = {"lr": 0.1, "decay_steps": 20}
-    return [{"schedule": "CosineDecay", "kwargs": kwargs, "code": HANDED[library], "rates": rates}]
+    dtype = "float32" if library == "optax" else "float64"  # JAX divides whole counts in 32 bits
+    return [
+        {"schedule": "CosineDecay", "kwargs": kwargs, "code": HANDED[library], "dtype": dtype, "rates": rates}
+    ]
 
 
 def default_rate(library):

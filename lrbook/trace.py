@@ -1,0 +1,323 @@
+r"""A rule written down: its operations, in the order in which NumPy does them, and JavaScript made of them.
+
+A rule takes whatever has arithmetic. Given ``Traced`` values it runs unchanged, and each operation
+is recorded. SymPy cannot serve for this: it rewrites 1 - β as -(β - 1), which rounds to another number.
+
+>>> from lrbook import ExponentialDecay, Momentum
+>>> print(trace(ExponentialDecay(lr=0.1, decay_steps=10, decay_rate=0.5)))
+step; lr, decay_steps, decay_rate
+x1 = step / decay_steps
+x2 = power(decay_rate, x1)
+x3 = lr * x2
+return x3
+>>> print(javascript(Momentum()))
+(theta, g, lr, t, m, beta) => {
+  const x3 = (beta * m) + (lr * g);
+  return [theta - x3, x3];
+}
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections import Counter
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, field, fields
+from itertools import accumulate
+from types import SimpleNamespace
+from typing import Any
+
+from lrbook import elementary
+from lrbook.calling import Schedule
+from lrbook.elementary import NUMBERS, is_array, is_symbolic
+from lrbook.hyperparameters import unboxed
+from lrbook.stepping import Optimizer
+from lrbook.wrappers import Wrapper
+
+OPERATORS = {  # as Python and JavaScript both write them
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "truediv": "/",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+}
+FUNCTIONS = {  # as `lrbook.elementary` and JavaScript call them
+    "cos": "Math.cos",
+    "exp": "Math.exp",
+    "log": "Math.log",
+    "sqrt": "Math.sqrt",
+    "power": "Math.pow",
+    "floor": "Math.floor",
+    "ceil": "Math.ceil",
+    "sign": "Math.sign",
+    "minimum": "Math.min",
+    "maximum": "Math.max",
+    "where": "({} ? {} : {})",
+    "word": "({} >>> 0)",  # 32 bits, always read without a sign
+}
+ON_WORDS = {"xor": "(({} ^ {}) >>> 0)", "rshift": "({} >>> {})", "imul": "(Math.imul({}, {}) >>> 0)"}
+PYTHON: dict[str, Callable[..., Any]] = {
+    **{name: getattr(operator, name) for name in (*OPERATORS, "neg", "pow", "xor", "rshift")},
+    **{name: getattr(elementary, name) for name in FUNCTIONS},
+    "imul": lambda x, y: x * y & 0xFFFFFFFF,
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a rule: what it is called, what it does, and with which numbers or named values.
+
+    It is `uniform` if its value depends on settings alone: the same for all steps, or entries, at once.
+    """
+
+    name: str
+    function: str
+    arguments: tuple[Any, ...]
+    uniform: bool
+
+    def __str__(self) -> str:
+        if self.function in OPERATORS:
+            return f"{self.name} = " + f" {OPERATORS[self.function]} ".join(map(str, self.arguments))
+        return f"{self.name} = {self.function}({', '.join(map(str, self.arguments))})"
+
+
+@dataclass
+class Trace:
+    """The record of a rule: the names of its inputs and settings, its operations, and its results.
+
+    Called with the values of inputs and settings, numbers or arrays, it does the operations one by one:
+    with the bits of the rule, but for the noise of a schedule in float32, which the rule draws in float64.
+    """
+
+    inputs: list[str]
+    settings: list[str] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    results: tuple[Any, ...] | Any = ()
+
+    def __call__(self, *values: Any) -> Any:
+        known: dict[Any, Any] = dict(zip([*self.inputs, *self.settings], values, strict=True))
+        for operation in self.operations:
+            arguments = (known.get(x, x) for x in operation.arguments)
+            known[operation.name] = PYTHON[operation.function](*arguments)
+        if isinstance(self.results, tuple):
+            return tuple(known.get(x, x) for x in self.results)
+        return known.get(self.results, self.results)
+
+    def __str__(self) -> str:
+        names = f"{', '.join(self.inputs)}; {', '.join(self.settings)}"
+        results = self.results if isinstance(self.results, tuple) else (self.results,)
+        return "\n".join([names, *map(str, self.operations), f"return {', '.join(map(str, results))}"])
+
+    def record(self, function: str, *arguments: Any) -> Traced:
+        """The value of an operation, which is written down the first time that it is done."""
+        uniform = all(x.uniform for x in arguments if isinstance(x, Traced))
+        plain = tuple(map(_named, arguments))
+        for known in self.operations:
+            if (known.function, known.arguments) == (function, plain):
+                return Traced(self, known.name, uniform)
+        name = f"x{len(self.operations) + 1}"
+        self.operations.append(Operation(name, function, plain, uniform))
+        return Traced(self, name, uniform)
+
+
+def _named(x: Any) -> Any:
+    """A traced value by its name, a number as it is."""
+    if isinstance(x, Traced):
+        return x.name
+    if type(unboxed(x)) not in NUMBERS:
+        raise TypeError(f"a rule that is traced must compute with numbers alone, got {x!r}")
+    return unboxed(x)
+
+
+class Traced:
+    """A number of a rule that is being written down: arithmetic with it is recorded."""
+
+    __array_ufunc__ = None  # NumPy's own functions refuse it, and leave arithmetic to it
+    __hash__ = None  # type: ignore[assignment]
+    dtype = None
+
+    def __init__(self, trace: Trace, name: str, uniform: bool) -> None:
+        self.trace, self.name, self.uniform = trace, name, uniform
+
+    def __array_namespace__(self, api_version: Any = None) -> Any:
+        return _NAMESPACE
+
+    def __bool__(self) -> bool:
+        raise TypeError("a rule must not branch on a value: use lrbook.elementary.where")
+
+    def __neg__(self) -> Traced:
+        return self.trace.record("neg", self)
+
+    def __pow__(self, exponent: Any) -> Traced:
+        return self.trace.record("pow", self, exponent)
+
+    def __rpow__(self, base: Any) -> Traced:
+        return self.trace.record("pow", base, self)
+
+    def __eq__(self, other: object) -> Any:
+        raise TypeError("a rule must not ask whether values are equal: use <= or >=")
+
+
+for _name in OPERATORS:
+    setattr(Traced, f"__{_name}__", lambda x, y, name=_name: x.trace.record(name, x, y))
+    if _name in ("add", "sub", "mul", "truediv"):
+        setattr(Traced, f"__r{_name}__", lambda x, y, name=_name: x.trace.record(name, y, x))
+
+
+class Word(Traced):
+    """A whole number of 32 bits, whose products keep the lowest 32."""
+
+    def __xor__(self, other: Any) -> Word:
+        return _word(self.trace.record("xor", self, other))
+
+    def __rshift__(self, places: int) -> Word:
+        return _word(self.trace.record("rshift", self, places))
+
+    def __mul__(self, factor: int) -> Word:
+        return _word(self.trace.record("imul", self, factor))
+
+
+def _word(value: Traced) -> Word:
+    return Word(value.trace, value.name, value.uniform)
+
+
+def _recorded(function: str) -> Callable[..., Traced]:
+    """The function that records a call of that name."""
+
+    def call(*arguments: Any) -> Traced:
+        return next(x.trace for x in arguments if isinstance(x, Traced)).record(function, *arguments)
+
+    return call
+
+
+_NAMESPACE = SimpleNamespace(
+    pi=math.pi,
+    pow=_recorded("power"),
+    word=lambda x: _word(_recorded("word")(x)),
+    astype=lambda x, dtype: x,
+    __array_namespace_info__=lambda: SimpleNamespace(default_dtypes=lambda: {"real floating": None}),
+    isdtype=lambda dtype, kind: True,
+    **{name: _recorded(name) for name in FUNCTIONS if name not in ("power", "word")},
+)
+
+
+def trace(x: Schedule | Optimizer, part: str = "rule") -> Trace:
+    """The operations of a schedule's or an optimizer's rule, its numeric settings left open.
+
+    Parameters
+    ----------
+    x : Schedule or Optimizer
+        Its flags are read, its numbers are not: they become `settings`, in the order of the fields.
+    part : str
+        Of an optimizer also ``"point"``, where it takes its gradient.
+
+    Raises
+    ------
+    TypeError
+        If `x` is neither, has settings that are no numbers, or mixes entries or parameters: a rule with
+        a norm, :class:`~lrbook.Split` (ask for ``split.of(name)``), :class:`~lrbook.ClipByGlobalNorm`.
+    """
+    if isinstance(x, Schedule):
+        inputs = ["step"]
+    elif isinstance(x, Optimizer):
+        if not x.elementwise or _sees_all(x):
+            raise TypeError(f"an optimizer that is traced must update each entry by itself, got {x!r}")
+        inputs = ["theta", *x.slot_names] if part == "point" else ["theta", "g", "lr", "t", *x.slot_names]
+    else:
+        raise TypeError(f"a Schedule or an Optimizer is traced, got {x!r}")
+    record = Trace(inputs)
+    free = _freed(x, record, "")
+    values = [Traced(record, name, uniform=name in ("lr", "t")) for name in inputs]
+    made = getattr(free, part)(*values)
+    record.results = tuple(map(_named, made)) if isinstance(made, tuple) else _named(made)
+    return record
+
+
+def _sees_all(x: Optimizer) -> bool:
+    """Whether an optimizer, or one inside, looks at all gradients or stands for several optimizers."""
+    if type(x).gradients not in (Optimizer.gradients, Wrapper.gradients):
+        return True
+    return isinstance(x, Wrapper) and _sees_all(x.optimizer)
+
+
+def _freed(x: Any, record: Trace, prefix: str) -> Any:
+    """A copy of `x` with a traced value, a setting of the record, for each number in it."""
+    new = copy(x)
+    for each in fields(x):
+        name, value = prefix + each.name, getattr(x, each.name)
+        if not (isinstance(x, Optimizer) and each.name == "lr"):  # the rate is an input
+            object.__setattr__(new, each.name, _open(value, record, name))
+    return new
+
+
+def _open(value: Any, record: Trace, name: str) -> Any:
+    """A field's value with its numbers replaced by settings of that name."""
+    if isinstance(value, (Schedule, Optimizer)):
+        return _freed(value, record, f"{name}_")
+    if isinstance(value, tuple):
+        return tuple(_open(x, record, f"{name}_{i}") for i, x in enumerate(value))
+    if is_array(value) or is_symbolic(value):
+        raise TypeError(f"{name} must be a number to be traced, got {value!r}")
+    if type(value) not in NUMBERS:
+        return value
+    record.settings.append(name)
+    return Traced(record, name, uniform=True)
+
+
+def javascript(x: Schedule | Optimizer, part: str = "rule") -> str:
+    """A JavaScript function that computes what the rule computes, operation by operation.
+
+    Its arguments are ``(step, ...settings)`` for a schedule and
+    ``(theta, g, lr, t, ...slots, ...settings)`` for an optimizer, of which it gives
+    ``[theta, ...slots]``; the settings are the numeric fields in order, but for an optimizer's ``lr``.
+    It gives the floats of Python where it only computes and takes roots and powers; V8's ``Math.exp``,
+    ``Math.log`` and, rarely, ``Math.cos`` are one unit in the last place away from those of C.
+
+    >>> from lrbook import CosineDecay
+    >>> print(javascript(CosineDecay(lr=0.1, decay_steps=100)))
+    (step, lr, decay_steps, alpha) => {
+      return lr * (((1 - alpha) * ((1 + Math.cos(3.141592653589793 * (Math.min(step, decay_steps) / \
+decay_steps))) / 2)) + alpha);
+    }
+    """
+    record = trace(x, part)
+    uses = Counter(y for operation in record.operations for y in operation.arguments)
+    uses.update(record.results if isinstance(record.results, tuple) else [record.results])
+    written: dict[Any, str] = {}  # what is used once stands where it is used
+    lines = []
+    for operation in record.operations:
+        expression = _in_javascript(operation, written)
+        if uses[operation.name] > 1:
+            lines.append(f"  const {operation.name} = {expression};")
+        else:
+            written[operation.name] = expression
+    if isinstance(record.results, tuple):
+        result = f"[{', '.join(str(written.get(y, y)) for y in record.results)}]"
+    else:
+        result = str(written.get(record.results, record.results))
+    lines.append(f"  return {result};")
+    return "\n".join([f"({', '.join([*record.inputs, *record.settings])}) => {{", *lines, "}"])
+
+
+def _in_javascript(operation: Operation, written: dict[Any, str]) -> str:
+    """An operation in JavaScript, with the expressions of those values that stand where they are used."""
+    values = [str(written.get(y, y)) for y in operation.arguments]
+    enclosed = [f"({value})" if " " in value and not _closed(value) else value for value in values]
+    if operation.function in OPERATORS:
+        return f" {OPERATORS[operation.function]} ".join(enclosed)
+    template = {"neg": "-{}", "pow": "Math.pow", **FUNCTIONS, **ON_WORDS}[operation.function]
+    return template.format(*enclosed) if "{" in template else f"{template}({', '.join(values)})"
+
+
+def _closed(expression: str) -> bool:
+    """Whether an expression is a call or stands in parentheses already, from its first to its last letter."""
+    start = expression.find("(")
+    if not expression.endswith(")") or " " in expression[:start]:
+        return False
+    depths = list(accumulate((letter == "(") - (letter == ")") for letter in expression[start:]))
+    return 0 not in depths[:-1]
