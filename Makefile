@@ -42,7 +42,7 @@ nbval: book  ## run every notebook again and compare every output
 	$(PY) -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=120 _build/jupyter_execute
 
 lab: $(READY) notebooks  ## open the chapters as notebooks in JupyterLab
-	$(PY) -m jupyterlab notebooks
+	PYTHONPATH=$(CURDIR)/book $(PY) -m jupyterlab notebooks
 
 notebooks: book  ## copy every executed notebook to notebooks/
 	$(PY) -c "import shutil; shutil.copytree('_build/html/notebooks', 'notebooks', dirs_exist_ok=True)"

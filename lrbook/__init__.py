@@ -3,7 +3,7 @@
 from lrbook.calling import Schedule
 from lrbook.composition import Chain, Constant, Restarts, Scaled, Warmup
 from lrbook.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSprop
-from lrbook.problems import Digits, Quadratic, Rosenbrock, load_digits
+from lrbook.problems import Digits, Quadratic, Rosenbrock, Slope, Turned, load_digits
 from lrbook.schedules import (
     CosineDecay,
     ExponentialDecay,
@@ -16,7 +16,7 @@ from lrbook.schedules import (
 )
 from lrbook.stepping import Optimizer, State
 from lrbook.sweeps import Best, best_of
-from lrbook.training import Run, descend
+from lrbook.training import Run, descend, steps_of
 from lrbook.wrappers import ClipByGlobalNorm, Split, WithL2, WithWeightDecay
 
 __version__ = "0.1.0"
@@ -50,12 +50,15 @@ __all__ = [
     "Run",
     "Scaled",
     "Schedule",
+    "Slope",
     "Split",
     "State",
+    "Turned",
     "Warmup",
     "WithL2",
     "WithWeightDecay",
     "best_of",
     "descend",
     "load_digits",
+    "steps_of",
 ]

@@ -228,6 +228,84 @@ class Quadratic(Hyperparameters):
 
 
 @hyperparameters
+class Turned(Hyperparameters):
+    r"""A problem whose axes are turned against those of the parameters.
+
+    .. math:: L(\theta) = L'(\theta R), \qquad g(\theta) = g'(\theta R)\, R^\top
+
+    Parameters
+    ----------
+    problem : Problem
+        What is turned, :math:`L'`.
+    axes : array of shape (d, d)
+        Its axes, in the columns of the orthogonal matrix :math:`R`; see :func:`lrbook.problems.rotation`.
+
+    Examples
+    --------
+    >>> bowl = Turned(Quadratic([1.0, 9.0]), axes=[[0.8, 0.6], [-0.6, 0.8]])
+    >>> bowl.gradient(np.array([0.8, -0.6])).round(12)  # along the first axis, whose curvature is 1
+    array([ 0.8, -0.6])
+    """
+
+    problem: Any
+    axes: Finites
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shape = np.shape(self.axes)
+        square = len(shape) == 2 and shape[0] == shape[1]
+        if not square or not np.allclose(self.axes @ self.axes.T, np.eye(*shape)):
+            raise ValueError(f"axes must be the columns of an orthogonal matrix, got {self.axes}")
+
+    def loss(self, theta: Any) -> Any:
+        """The loss at each `theta` of shape (..., d), of shape (...)."""
+        return self.problem.loss(theta @ self.axes)
+
+    def gradient(self, theta: Any, rng: np.random.Generator | None = None) -> Any:
+        """The gradient at `theta`, of its shape; noisy if that of the problem is, with `rng`."""
+        return self.problem.gradient(theta @ self.axes, rng) @ self.axes.T
+
+
+def rotation(degrees: float) -> np.ndarray:
+    """The axes of a plane, turned by an angle in degrees.
+
+    >>> rotation(90).round(12) + 0.0
+    array([[ 0.,  1.],
+           [-1.,  0.]])
+    """
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[cosine, sine], [-sine, cosine]])
+
+
+@hyperparameters
+class Slope(Hyperparameters):
+    r"""A slope without end, whose gradient is the same everywhere.
+
+    .. math:: L(\theta) = c \sum_i \theta_i, \qquad g_i = c
+
+    Parameters
+    ----------
+    size : number
+        The gradient :math:`c`.
+
+    Examples
+    --------
+    >>> Slope(3.0).gradient(np.zeros(2))
+    array([3., 3.])
+    """
+
+    size: Finite = 1.0
+
+    def loss(self, theta: Any) -> Any:
+        """The loss at each `theta` of shape (..., d), of shape (...)."""
+        return self.size * theta.sum(axis=-1)
+
+    def gradient(self, theta: Any, rng: np.random.Generator | None = None) -> Any:
+        """The gradient at `theta`, of its shape; there is no noise to draw."""
+        return np.full_like(theta, self.size)
+
+
+@hyperparameters
 class Rosenbrock(Hyperparameters):
     r"""A curved valley with steep walls and a flat floor.
 

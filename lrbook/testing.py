@@ -1,23 +1,18 @@
-"""Checks that say what is wrong: for exercises, for claims in prose, and for the package's own tests."""
+"""Checks of an answer that say what is wrong with it: for exercises, and for tests."""
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from decimal import Decimal
 from numbers import Real
-from pathlib import Path
-from string import Formatter
 from typing import Any
 
 import numpy as np
 
 from lrbook.calling import Schedule
-from lrbook.elementary import in_notebook, is_symbolic
+from lrbook.elementary import is_symbolic
 from lrbook.stepping import Optimizer
 from lrbook.wrappers import WithL2, WithWeightDecay
 
@@ -393,138 +388,3 @@ def _same_value(answer: Any, right: Any, rtol: float) -> bool:
         return np.shape(answer) == np.shape(right) and np.allclose(answer, right, rtol=rtol, atol=0)
     except (TypeError, ValueError, SyntaxError, AttributeError):
         return False
-
-
-def recordings() -> list[dict[str, Any]]:
-    """What real libraries gave: the files in ``tests/reference`` of the book's source, one a library.
-
-    They are looked for in the working directory and in the folders above it.
-
-    >>> [recording["library"] for recording in recordings()]
-    ['keras', 'optax', 'tensorflow', 'torch']
-    """
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        files = sorted((folder / "tests" / "reference").glob("*.json"))
-        if files:
-            return [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    raise FileNotFoundError("tests/reference is not here: run this inside a copy of the book's source")
-
-
-def claim(name: str, value: Any, low: float, high: float, form: str = "{:.3g}") -> None:
-    """Hold a number that the prose states: it must lie in [low, high], and the page prints it.
-
-    In a notebook the formatted value is stored under `name`, where the text picks it up; elsewhere only
-    the check is made. A band is there to fail: one that is wider than the digits on the page, or digits
-    that misstate the value, are refused whatever the value is.
-
-    Parameters
-    ----------
-    name : str
-        What the number is called.
-    value : number
-        What was computed.
-    low, high : number
-        The band in which what the prose says of it is true: at most two units of the last printed digit
-        wide.
-    form : str
-        How the page prints it, to within a tenth of the value unless it is printed as a power of ten.
-
-    Examples
-    --------
-    >>> claim("stability limit", 2 / 3.0, 0.66, 0.67, "{:.2f}")
-    >>> claim("stability limit", 2 / 2.0, 0.66, 0.67, "{:.2f}")
-    Traceback (most recent call last):
-    AssertionError: stability limit must be in [0.66, 0.67], got 1.0
-    >>> claim("stability limit", 2 / 3.0, 0.5, 0.8)
-    Traceback (most recent call last):
-    AssertionError: the band of stability limit, [0.5, 0.8], must be no wider than two units of the last \
-digit of 0.667, 0.002
-    """
-    if np.ndim(value) or not low <= value <= high:
-        raise AssertionError(f"{name} must be in [{low}, {high}], got {value}")
-    printed, digit = _as_printed(value, form)
-    if high - low > 2 * digit * (1 + 1e-9):
-        raise AssertionError(
-            f"the band of {name}, [{low}, {high}], must be no wider than two units of the last digit "
-            f"of {form.format(value)}, {2 * digit:.3g}"
-        )
-    if "e}" not in form and abs(printed - value) > 0.1 * abs(value):
-        raise AssertionError(
-            f"{name} must be printed to within a tenth of it, got {form.format(value)} for {value}"
-        )
-    if in_notebook():
-        show: Any = sys.modules["IPython"].display.display
-        show(
-            {"text/plain": repr(form.format(value))},
-            raw=True,
-            metadata={"scrapbook": {"name": name, "mime_prefix": ""}},
-        )
-
-
-def _as_printed(value: Any, form: str) -> tuple[float, float]:
-    """The number that a reader reads when `value` is printed by `form`, and the unit of its last digit."""
-    (spec,) = [spec for _, field, spec, _ in Formatter().parse(form) if field is not None]
-    text = format(value, spec or "").replace(",", "")
-    percent = 0.01 if text.endswith("%") else 1.0
-    number = Decimal(text.rstrip("%"))
-    return float(number) * percent, 10.0 ** int(number.as_tuple().exponent) * percent
-
-
-def replayed(record: dict[str, Any]) -> np.ndarray:
-    """The path that `lrbook` takes where a library's was recorded: one of the ``trajectories``.
-
-    >>> (adam,) = [r for r in recordings()[3]["trajectories"] if r["call"] == "torch.optim.Adam([x], lr=0.1)"]
-    >>> bool(np.abs(replayed(adam) - adam["theta"]).max() < 1e-12)
-    True
-    """
-    opt, curvature = _made(record["optimizer"], record["kwargs"]), np.array(record["curvature"])
-    theta = np.array(record["theta"][0])
-    state = opt.init(theta)
-    path = [theta.copy()]
-    for _ in record["theta"][1:]:
-        opt.step(theta, curvature * opt.gradient_point(theta, state), state)
-        path.append(np.array(theta if record["point"] == "theta" else opt.gradient_point(theta, state)))
-    return np.array(path)
-
-
-def _made(name: str, kwargs: dict[str, Any]) -> Any:
-    """The `lrbook` object with these keyword arguments, nested ones included."""
-    import lrbook
-
-    kwargs = {
-        key: _made(value.get("schedule") or value["optimizer"], value["kwargs"])
-        if isinstance(value, dict)
-        else value
-        for key, value in kwargs.items()
-    }
-    return getattr(lrbook, name)(**kwargs)
-
-
-def optimizer_table(*names: str) -> str:
-    """A Markdown table of the recorded runs of these optimizers, each compared with `lrbook`.
-
-    A run that the recordings say `lrbook` reproduces must agree to 1e-10, or to 2e-6 where the library
-    computed in 32 bits; any other must not.
-
-    >>> print(optimizer_table("Adadelta").splitlines()[0])
-    | library | call | rate | largest difference | |
-    """
-    rows = ["| library | call | rate | largest difference | |", "|---|---|---|---|---|"]
-    for library in recordings():
-        for record in library["trajectories"]:
-            if record["optimizer"] not in names:
-                continue
-            off = float(np.abs(replayed(record) - record["theta"]).max())
-            close = off < {"float64": 1e-10, "float32": 2e-6}[record["dtype"]]
-            if record["agrees"] != close:
-                raise AssertionError(f"{record['call']} is off by {off}, recorded: agrees {record['agrees']}")
-            falls = "schedule" in json.dumps(record["kwargs"])
-            call = re.sub(
-                r"[\w.]*(exponential_d|ExponentialD)ecay\((\([^)]*\)|[^()])*\)", "schedule", record["call"]
-            )
-            note = record.get("note") or "the same"
-            rows.append(
-                f"| {library['library']} {library['version']} | `{call.split(';')[0]}` "
-                f"| {'falls' if falls else 'constant'} | {off:.0e} | {note} |"
-            )
-    return "\n".join(rows)

@@ -60,6 +60,7 @@ FUNCTIONS = {  # as `lrbook.elementary` and JavaScript call them
     "where": "({} ? {} : {})",
     "word": "({} >>> 0)",  # 32 bits, always read without a sign
 }
+LONG = 52  # letters: a longer expression is given a name, so that lines stay short
 ON_WORDS = {"xor": "(({} ^ {}) >>> 0)", "rshift": "({} >>> {})", "imul": "(Math.imul({}, {}) >>> 0)"}
 PYTHON: dict[str, Callable[..., Any]] = {
     **{name: getattr(operator, name) for name in (*OPERATORS, "neg", "pow", "xor", "rshift")},
@@ -81,9 +82,10 @@ class Operation:
     uniform: bool
 
     def __str__(self) -> str:
-        if self.function in OPERATORS:
-            return f"{self.name} = " + f" {OPERATORS[self.function]} ".join(map(str, self.arguments))
-        return f"{self.name} = {self.function}({', '.join(map(str, self.arguments))})"
+        values = [str(x) for x in self.arguments]
+        call = f"{self.function}({', '.join(values)})"
+        done = f" {OPERATORS[self.function]} ".join(values) if self.function in OPERATORS else call
+        return f"{self.name} = {done}{'  # once' if self.uniform else ''}"
 
 
 @dataclass
@@ -281,26 +283,24 @@ def javascript(x: Schedule | Optimizer, part: str = "rule") -> str:
     >>> from lrbook import CosineDecay
     >>> print(javascript(CosineDecay(lr=0.1, decay_steps=100)))
     (step, lr, decay_steps, alpha) => {
-      return lr * (((1 - alpha) * ((1 + Math.cos(3.141592653589793 * (Math.min(step, decay_steps) / \
-decay_steps))) / 2)) + alpha);
+      const x3 = 3.141592653589793 * (Math.min(step, decay_steps) / decay_steps);
+      return lr * (((1 - alpha) * ((1 + Math.cos(x3)) / 2)) + alpha);
     }
     """
     record = trace(x, part)
     uses = Counter(y for operation in record.operations for y in operation.arguments)
-    uses.update(record.results if isinstance(record.results, tuple) else [record.results])
+    results = record.results if isinstance(record.results, tuple) else (record.results,)
+    uses.update(results)
     written: dict[Any, str] = {}  # what is used once stands where it is used
     lines = []
     for operation in record.operations:
         expression = _in_javascript(operation, written)
-        if uses[operation.name] > 1:
+        if uses[operation.name] > 1 or (len(expression) > LONG and operation.name not in results):
             lines.append(f"  const {operation.name} = {expression};")
         else:
             written[operation.name] = expression
-    if isinstance(record.results, tuple):
-        result = f"[{', '.join(str(written.get(y, y)) for y in record.results)}]"
-    else:
-        result = str(written.get(record.results, record.results))
-    lines.append(f"  return {result};")
+    last = ", ".join(str(written.get(y, y)) for y in results)
+    lines.append(f"  return {f'[{last}]' if isinstance(record.results, tuple) else last};")
     return "\n".join([f"({', '.join([*record.inputs, *record.settings])}) => {{", *lines, "}"])
 
 

@@ -104,6 +104,41 @@ def descend(
     )
 
 
+def steps_of(
+    optimizer: Optimizer, gradients: Any, lr: Any = 1.0, slots: tuple[Any, ...] | None = None
+) -> np.ndarray:
+    """The steps that these gradients cause, one after the other, whatever the place: old minus new.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rule is asked, each time at 0; its own rate is not.
+    gradients : array of shape (T, ...)
+        What each update is given.
+    lr : number or schedule
+        The rate. With 1 the steps come out in units of the rate.
+    slots : tuple of numbers or arrays, optional
+        What the memory begins with, if not with what the optimizer starts with.
+
+    Returns
+    -------
+    array of the shape of `gradients`
+
+    Examples
+    --------
+    >>> from lrbook import Momentum
+    >>> steps_of(Momentum(beta=0.5), [1, 1, 1])
+    array([1.  , 1.5 , 1.75])
+    """
+    gradients = np.asarray(gradients, dtype=float)
+    place = np.zeros(gradients.shape[1:])
+    memory, steps = list(optimizer.start(place) if slots is None else slots), []
+    for t, gradient in enumerate(gradients, 1):
+        moved, *memory = optimizer.rule(place, gradient, lr(t - 1) if callable(lr) else lr, t, *memory)
+        steps.append(place - moved)
+    return np.array(steps).reshape(gradients.shape)
+
+
 def _stacked(record: list[Any]) -> Any:
     """A list of arrays as one array, a list of mappings as a mapping of such arrays."""
     if record and isinstance(record[0], Mapping):

@@ -103,7 +103,7 @@ WRONG = {
     "ex-wd-5": ["AdamW(0.0285, weight_decay=1.0)", "AdamW(0.03, weight_decay=1.0)", "AdamW()"],
 }
 RIGHT = {
-    "ex-ada-5": ["Turned(curvatures, 45).axes[:, ::-1]", "(3 * Turned(curvatures, 45).axes).tolist()"],
+    "ex-ada-5": ["rotation(45)[:, ::-1]", "(3 * rotation(45)).tolist()"],
     "ex-cos-5": ["ExponentialDecay(0.7, 1000, 0.03)", "[0.8 * 0.02 ** (k / 1000) for k in range(1000)]"],
     "ex-exp-3": ["ExponentialDecay(0.1, 1000, 0.38289288597511206, True)"],
     "ex-exp-5": ["[50, 0.0018]", "(40.0, 0.0016)"],

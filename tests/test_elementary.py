@@ -17,6 +17,7 @@ from lrbook.elementary import (
     cospi,
     exp,
     floor,
+    in_notebook,
     is_array,
     is_symbolic,
     library,
@@ -200,3 +201,9 @@ def test_nothing_is_symbolic_as_long_as_sympy_is_not_imported(monkeypatch):
     assert is_symbolic(x) is False
     assert elementary.cos(0.0) == 1.0
     assert "sympy" not in sys.modules
+
+
+@pytest.mark.parametrize(("shell", "answer"), [(SimpleNamespace(kernel=1), True), (None, False)])
+def test_a_kernel_is_what_makes_a_notebook(monkeypatch, shell, answer):
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert in_notebook() is answer

@@ -589,6 +589,17 @@ def test_a_gradient_of_zero_over_a_root_of_zero_is_refused_before_anything_chang
     opt.step(theta, {"a": np.ones(3), "b": np.ones(3)}, state)  # without one it works
 
 
+def test_a_gradient_of_zero_far_inside_a_large_array_is_refused_before_anything_changes():
+    theta, opt = np.ones(3 * BLOCK_BYTES), Adam(eps=0)
+    g = np.ones_like(theta)
+    g[-1] = 0
+    state = opt.init(theta)
+    with pytest.raises(ValueError, match="got 0 and 1 such entries of theta"):
+        opt.step(theta, g, state)
+    assert np.all(theta == 1)
+    assert state == opt.init(theta)
+
+
 def test_a_gradient_of_zero_after_others_is_no_matter_without_eps():
     theta, opt = np.ones(2), Adam(0.1, eps=0)
     state = opt.init(theta)

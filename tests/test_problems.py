@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 import sympy
 
-from lrbook import Digits, InverseTimeDecay, Quadratic, Rosenbrock, load_digits
+from lrbook import (
+    SGD,
+    Adagrad,
+    Digits,
+    InverseTimeDecay,
+    Quadratic,
+    Rosenbrock,
+    Slope,
+    Turned,
+    descend,
+    load_digits,
+)
+from lrbook.problems import rotation
 
 
 def differences(problem, theta, width):
@@ -345,3 +357,41 @@ def test_parameters_of_another_network_are_refused(change, message):
     for ask in (problem.loss, problem.gradient, problem.accuracy):
         with pytest.raises(ValueError, match=re.escape(message)):
             ask(theta)
+
+
+def test_a_turned_problem_is_the_same_problem_seen_from_its_own_axes():
+    bowl, axes = Quadratic([1.0, 9.0], noise=0.5), rotation(30)
+    turned, theta = Turned(bowl, axes), np.array([[2.0, -1.0], [0.3, 0.4]])
+    np.testing.assert_allclose(turned.loss(theta @ axes.T), bowl.loss(theta), rtol=1e-14)
+    np.testing.assert_allclose(turned.gradient(theta @ axes.T), bowl.gradient(theta) @ axes.T, rtol=1e-13)
+    ours, plain = (
+        problem.gradient(point, np.random.default_rng(0))
+        for problem, point in ((turned, theta @ axes.T), (bowl, theta))
+    )
+    np.testing.assert_allclose(ours, plain @ axes.T, rtol=1e-13)
+
+
+def test_plain_descent_does_not_see_a_turn_and_adagrad_does():
+    axes = rotation(45)
+    for opt, same in ((SGD(0.1), True), (Adagrad(0.1), False)):
+        straight = descend(Quadratic([1.0, 9.0]), np.ones(2), opt, 20).theta[-1]
+        turned = descend(Turned(Quadratic([1.0, 9.0]), axes), axes @ np.ones(2), opt, 20).theta[-1]
+        assert np.allclose(axes @ straight, turned, rtol=1e-12) == same
+
+
+@pytest.mark.parametrize("axes", [[[1.0, 0.0], [1.0, 1.0]], [1.0, 0.0], 2.0, np.eye(2)[:1]])
+def test_axes_that_are_not_orthogonal_are_refused(axes):
+    with pytest.raises(ValueError, match="axes must be the columns of an orthogonal matrix, got"):
+        Turned(Quadratic([1.0, 2.0]), axes)
+
+
+def test_a_rotation_turns_against_the_clock_and_by_degrees():
+    np.testing.assert_allclose(rotation(90) @ [0, 1], [1, 0], atol=1e-15)
+    np.testing.assert_allclose(rotation(30) @ rotation(60), rotation(90), atol=1e-15)
+
+
+def test_a_slope_is_as_steep_everywhere():
+    slope = Slope(-2.0)
+    assert slope.loss(np.array([[1.0, 2.0], [0.0, 0.0]])).tolist() == [-6, 0]
+    assert slope.gradient(np.zeros((2, 3), np.float32)).dtype == np.float32
+    assert descend(slope, np.zeros(1), SGD(0.5), 3).theta[:, 0].tolist() == [0, 1, 2, 3]

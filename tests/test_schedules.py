@@ -448,7 +448,7 @@ def test_the_tolerance_rejects_an_impostor(name):
 def test_a_step_that_is_negative_or_not_finite_is_refused_by_name_and_value(schedule, step, shown):
     with pytest.raises(ValueError, match=rf"^step must be .*>= 0, got {shown}"):
         schedule(step)
-    if step < 10**300:
+    if step != 10**400:
         hidden = np.zeros(BLOCK + 10)
         hidden[BLOCK + 5] = step
         with pytest.raises(ValueError, match=rf"^step must be .*>= 0, got {shown}"):

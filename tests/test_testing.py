@@ -1,8 +1,6 @@
 """The checks of exercises: planted mistakes are found and named, right answers pass."""
 
 import re
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,10 +22,8 @@ from lrbook import (
     PolynomialDecay,
     WithL2,
     WithWeightDecay,
-    testing,
 )
-from lrbook.elementary import in_notebook
-from lrbook.testing import assert_same_optimizer, assert_same_schedule, check, claim, recordings
+from lrbook.testing import assert_same_optimizer, assert_same_schedule, check
 
 COSINE = CosineDecay(0.1, 50, 0.01)
 PIECES = PiecewiseConstant([10, 20], [1.0, 0.5, 0.1])
@@ -315,74 +311,6 @@ def test_a_rule_of_the_question_speaks_for_itself():
 def test_dots_are_no_answer_yet(capsys):
     check(..., 2 / 3)
     assert capsys.readouterr().out.startswith("No answer yet")
-
-
-def test_a_claim_in_its_band_passes_and_one_outside_is_refused():
-    claim("a", 1.0, 0.5, 1.5, "{:.0f}")
-    for value in (0.4, 1.6, float("nan"), np.array([1.0])):
-        with pytest.raises(AssertionError, match=r"^a must be in \[0.5, 1.5\], got"):
-            claim("a", value, 0.5, 1.5, "{:.0f}")
-
-
-@pytest.mark.parametrize(
-    ("value", "form", "digit"),
-    [
-        (7.2, "{:.2f}", 0.01),
-        (1234.5, "{:,.0f} updates", 1),
-        (0.123, "{:.1%}", 0.001),
-        (3.21e-7, "{:.1e}", 1e-8),
-        (0.5, "{:.3g}", 0.1),
-    ],
-)
-def test_a_band_wider_than_the_printed_digits_is_refused_and_a_narrower_one_is_not(value, form, digit):
-    claim("a", value, value - 0.99 * digit, value + 0.99 * digit, form)
-    with pytest.raises(AssertionError, match=r"^the band of a, .* two units of the last digit of .*"):
-        claim("a", value, value - 1.1 * digit, value + digit, form)
-
-
-def test_digits_that_misstate_the_value_are_refused():
-    claim("a", 3.53, 3.5, 3.6, "{:.1f}")
-    claim("a", 3.53e-9, 3.5e-9, 3.6e-9, "{:.0e}")
-    with pytest.raises(AssertionError, match=r"a must be printed to within a tenth of it, got 4 for 3.53"):
-        claim("a", 3.53, 3, 4, "{:.0f}")
-
-
-def test_in_a_notebook_a_claim_is_stored_under_its_name(monkeypatch):
-    shown = []
-    display = SimpleNamespace(display=lambda data, **options: shown.append((data, options)))
-    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(display=display))
-    monkeypatch.setattr(testing, "in_notebook", lambda: True)
-    claim("cost", 1234.5, 1234, 1235, "{:,.0f}")
-    ((data, options),) = shown
-    assert data == {"text/plain": "'1,234'"}
-    assert options["metadata"]["scrapbook"]["name"] == "cost"
-
-
-@pytest.mark.parametrize(("shell", "answer"), [(SimpleNamespace(kernel=1), True), (None, False)])
-def test_a_kernel_is_what_makes_a_notebook(monkeypatch, shell, answer):
-    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-    assert in_notebook() is answer
-
-
-def test_recordings_are_found_from_below_and_missed_elsewhere(monkeypatch, tmp_path):
-    here = [entry["library"] for entry in recordings()]
-    assert here == ["keras", "optax", "tensorflow", "torch"]
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match="run this inside a copy of the book's source"):
-        recordings()
-
-
-def test_the_table_of_optimizers_refuses_a_recording_that_claims_an_agreement_that_is_not_there(monkeypatch):
-    library = {"library": "torch", "version": "2", "trajectories": []}
-    record = {"optimizer": "SGD", "kwargs": {"lr": 0.1}, "curvature": [1.0], "point": "theta"}
-    record |= {"call": "torch.optim.SGD([x], lr=0.1)", "theta": [[1.0], [0.8]], "dtype": "float64"}
-    library["trajectories"].append(record | {"agrees": True})
-    monkeypatch.setattr(testing, "recordings", lambda: [library])
-    with pytest.raises(AssertionError, match=r"SGD\(\[x\], lr=0.1\) is off by 0.09.*agrees True"):
-        testing.optimizer_table("SGD")
-    record["theta"][1] = [0.9]
-    library["trajectories"] = [record | {"agrees": True}]
-    assert "the same" in testing.optimizer_table("SGD")
 
 
 def test_a_schedule_that_drops_late_is_not_a_constant_rate():

@@ -36,7 +36,7 @@ from lrbook import (
     WithL2,
     WithWeightDecay,
 )
-from lrbook.elementary import where
+from lrbook.elementary import ceil, sign, where
 from lrbook.hyperparameters import Hyperparameters, hyperparameters
 from lrbook.trace import javascript as trace_javascript
 from lrbook.trace import trace
@@ -316,6 +316,19 @@ def test_a_rule_of_ones_own_may_put_the_step_in_the_exponent(javascript):
 
     written = trace_javascript(Halved())
     assert [javascript(f"({written})({t}, 0.3)") for t in range(5)] == [Halved().rule(t) for t in range(5)]
+
+
+def test_the_sign_of_a_value_is_that_of_python(javascript):
+    @hyperparameters
+    class Signed(Schedule):
+        lr: float = 0.3
+
+        def rule(self, step):
+            return sign(step - 3) * ceil(self.lr)
+
+    written = trace_javascript(Signed())
+    assert [javascript(f"({written})({t}, 0.3)") for t in (2, 3, 4)] == [-1, 0, 1]
+    assert trace(Signed())(np.array([2.0, 3, 4]), 0.3).tolist() == [-1, 0, 1]
 
 
 def test_a_constant_result_needs_no_operation(javascript):

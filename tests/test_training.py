@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lrbook import SGD, CosineDecay, Digits, Quadratic, descend
+from lrbook import SGD, Adagrad, Adam, CosineDecay, Digits, Momentum, Quadratic, descend, steps_of
 
 
 def test_a_run_records_parameters_losses_and_the_rates_used():
@@ -107,3 +107,21 @@ def test_a_start_in_float32_stays_in_float32():
         Quadratic(np.array([1.0, 2.0], dtype=np.float32)), np.ones(2, dtype=np.float32), SGD(0.1), 3
     )
     assert run.theta.dtype == np.float32
+
+
+def test_steps_are_what_each_gradient_moves_whatever_the_place():
+    gradients = np.random.default_rng(0).standard_normal((20, 3))
+    for opt in (SGD(0.1), Momentum(0.1), Adagrad(0.1), Adam(0.1)):
+        theta, state, taken = np.zeros(3), opt.init(np.zeros(3)), []
+        for g in gradients:
+            before = theta.copy()
+            opt.step(theta, g, state)
+            taken.append(before - theta)
+        np.testing.assert_allclose(steps_of(opt, gradients, lr=0.1), taken, rtol=1e-9, atol=1e-15)
+
+
+def test_steps_follow_a_schedule_and_may_begin_with_a_memory():
+    falling = CosineDecay(1.0, 4)
+    np.testing.assert_allclose(steps_of(SGD(), np.ones(5), lr=falling), falling(np.arange(5)))
+    assert steps_of(Momentum(beta=0.5), [0.0, 0.0], slots=(np.array(4.0),)).tolist() == [2, 1]
+    assert steps_of(Adam(), np.zeros((0, 3))).shape == (0, 3)
