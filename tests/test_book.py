@@ -328,6 +328,12 @@ def test_every_rule_of_a_chapter_is_shown_from_its_source(page):
             found = getattr(found, part)
 
 
+def test_a_table_is_made_in_one_way():
+    for page in PAGES:
+        for cell in code(page):
+            assert "---|" not in cell.source, f"{page}: write table(head, rows)"
+
+
 def test_every_number_that_the_prose_glues_is_claimed_once_and_every_claim_is_used():
     claimed, used = [], set()
     for page in PAGES:

@@ -600,6 +600,23 @@ def test_a_gradient_of_zero_far_inside_a_large_array_is_refused_before_anything_
     assert state == opt.init(theta)
 
 
+def test_a_parameter_that_was_no_number_before_is_not_blamed_on_eps():
+    theta, opt = np.array([np.nan, 1.0]), Adam(eps=0)
+    opt.step(theta, np.ones(2), opt.init(theta))
+    assert np.isnan(theta).tolist() == [True, False]
+
+
+def test_a_setting_with_more_axes_than_a_parameter_changes_nothing():
+    theta = {"a": np.ones((2, 3)), "b": np.ones(2)}
+    g = {name: np.ones_like(array) for name, array in theta.items()}
+    opt = SGD(np.ones((2, 3)))
+    with pytest.raises(
+        ValueError, match=r"lr must line up with the first axes of b, of shape \(2,\), got shape \(2, 3\)"
+    ):
+        opt.step(theta, g, opt.init(theta))
+    assert all(np.all(array == 1) for array in theta.values())
+
+
 def test_a_gradient_of_zero_after_others_is_no_matter_without_eps():
     theta, opt = np.ones(2), Adam(0.1, eps=0)
     state = opt.init(theta)
