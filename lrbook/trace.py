@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field, fields
-from itertools import accumulate
+from itertools import accumulate, count, islice
 from types import SimpleNamespace
 from typing import Any
 
@@ -120,9 +120,11 @@ class Trace:
         uniform = all(x.uniform for x in arguments if isinstance(x, Traced))
         plain = tuple(map(_named, arguments))
         for known in self.operations:
-            if (known.function, known.arguments) == (function, plain):
+            if known.function == function and repr(known.arguments) == repr(plain):  # 0.0 is not -0.0 here
                 return Traced(self, known.name, uniform)
-        name = f"x{len(self.operations) + 1}"
+        taken = {*self.inputs, *self.settings}
+        names = (f"x{n}" for n in count(1) if f"x{n}" not in taken)
+        name = next(islice(names, len(self.operations), None))
         self.operations.append(Operation(name, function, plain, uniform))
         return Traced(self, name, uniform)
 
@@ -299,19 +301,27 @@ def javascript(x: Schedule | Optimizer, part: str = "rule") -> str:
             lines.append(f"  const {operation.name} = {expression};")
         else:
             written[operation.name] = expression
-    last = ", ".join(str(written.get(y, y)) for y in results)
+    last = ", ".join(written.get(y) or _literal(y) for y in results)
     lines.append(f"  return {f'[{last}]' if isinstance(record.results, tuple) else last};")
     return "\n".join([f"({', '.join([*record.inputs, *record.settings])}) => {{", *lines, "}"])
 
 
 def _in_javascript(operation: Operation, written: dict[Any, str]) -> str:
     """An operation in JavaScript, with the expressions of those values that stand where they are used."""
-    values = [str(written.get(y, y)) for y in operation.arguments]
-    enclosed = [f"({value})" if " " in value and not _closed(value) else value for value in values]
+    values = [written.get(y) or _literal(y) for y in operation.arguments]
+    enclosed = [
+        f"({value})" if value[0] == "-" or (" " in value and not _closed(value)) else value
+        for value in values
+    ]
     if operation.function in OPERATORS:
         return f" {OPERATORS[operation.function]} ".join(enclosed)
     template = {"neg": "-{}", "pow": "Math.pow", **FUNCTIONS, **ON_WORDS}[operation.function]
     return template.format(*enclosed) if "{" in template else f"{template}({', '.join(values)})"
+
+
+def _literal(value: Any) -> str:
+    """A name, or a number as JavaScript writes it."""
+    return str(value).replace("inf", "Infinity") if type(value) is float else str(value)
 
 
 def _closed(expression: str) -> bool:

@@ -58,6 +58,13 @@ def test_steps_that_are_no_small_whole_numbers_and_long_seeds_draw_as_well(seed,
     assert abs((draws * standard_normal(0, np.arange(n) + 0.5)).mean()) < 5 / math.sqrt(n)
 
 
+def test_seeds_that_differ_in_their_upper_bits_alone_are_other_seeds():
+    steps = np.arange(100_000)
+    draws, other = standard_normal(5, steps), standard_normal(5 + 2**32, steps)
+    assert not np.any(draws == other)
+    assert abs((draws * other).mean()) < 5 / math.sqrt(steps.size)
+
+
 def test_a_draw_depends_on_seed_and_step_alone():
     together = standard_normal(5, np.arange(100))
     shuffled = np.random.default_rng(0).permutation(100)

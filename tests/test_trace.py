@@ -36,7 +36,7 @@ from lrbook import (
     WithL2,
     WithWeightDecay,
 )
-from lrbook.elementary import ceil, sign, where
+from lrbook.elementary import ceil, maximum, minimum, sign, where, word
 from lrbook.hyperparameters import Hyperparameters, hyperparameters
 from lrbook.trace import javascript as trace_javascript
 from lrbook.trace import trace
@@ -329,6 +329,47 @@ def test_the_sign_of_a_value_is_that_of_python(javascript):
     written = trace_javascript(Signed())
     assert [javascript(f"({written})({t}, 0.3)") for t in (2, 3, 4)] == [-1, 0, 1]
     assert trace(Signed())(np.array([2.0, 3, 4]), 0.3).tolist() == [-1, 0, 1]
+
+
+def test_odd_names_and_numbers_of_a_rule_of_ones_own_are_no_trouble(javascript):
+    @hyperparameters
+    class Odd(Schedule):
+        x1: float = 0.5
+        x3: float = 2.0
+
+        def rule(self, step):
+            sides = (step * 0.0 + self.x1) * (step * -0.0 - self.x3)
+            back = -step
+            return minimum(-back, maximum(-2 - sides, -float("inf"))) - -self.x3
+
+    steps = [0.0, 1.5, 7.0]
+    written, record = trace_javascript(Odd()), trace(Odd())
+    assert len({o.name for o in record.operations} | {"x1", "x3"}) == len(record.operations) + 2
+    expected = [Odd().rule(t) for t in steps]
+    assert [javascript(f"({written})({t}, 0.5, 2.0)") for t in steps] == expected
+    assert record(np.array(steps), 0.5, 2.0).tolist() == expected
+    assert sum(o.function == "mul" for o in record.operations) == 3  # 0.0 and -0.0 are two numbers
+
+
+def test_what_is_used_twice_is_computed_once():
+    written = trace_javascript(Adam())
+    assert all(
+        written.count(once) == 1 for once in ("beta1 * m", "beta2 * v", "Math.pow(beta1", "Math.sqrt(")
+    )
+
+
+def test_a_word_is_read_without_a_sign(javascript):
+    @hyperparameters
+    class Words(Schedule):
+        lr: float = 0.5
+
+        def rule(self, step):
+            return self.lr * word(step * 2.0**31)
+
+    written = trace_javascript(Words())
+    for step in (0, 1, 1.5, 3, 5):
+        assert javascript(f"({written})({step}, 0.5)") == Words().rule(step) == 2.0**30 * (step % 2)
+    np.testing.assert_array_equal(Words().rule(np.array([1.0, 1.5, 3])), 2.0**30 * np.array([1, 1.5, 1]))
 
 
 def test_a_constant_result_needs_no_operation(javascript):
