@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lrbook.calling import Schedule
-from lrbook.elementary import floor, log, maximum, minimum, power, where
+from lrbook.elementary import filled, floor, log, maximum, minimum, power, where
 from lrbook.hyperparameters import AtLeastOne, NonNegative, Number, Positive, hyperparameters
 from lrbook.schedules import ascending
 
@@ -41,7 +41,7 @@ class Constant(Schedule):
     lr: NonNegative
 
     def rule(self, step):
-        return self.lr + 0 * step  # an array for an array
+        return filled(self.lr, step)
 
 
 @hyperparameters

@@ -191,12 +191,16 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     return lib.where(lib.asarray(condition) if isinstance(condition, bool) else condition, x, y)
 
 
+def filled(value: Any, x: Any) -> Any:
+    """`value` wherever `x` is: of the shape and dtype of `x` if that is an array and `value` a number."""
+    if is_array(x) and not hasattr(value, "shape"):
+        return library(x).full_like(x, value)
+    return value
+
+
 def word(x: Any) -> Any:
-    """The lowest 32 bits of the whole part of `x` >= 0, as a whole number without a sign."""
+    """The whole part of `x`, in [0, 2**32), as a whole number of 32 bits without a sign."""
     if type(x) in NUMBERS:
         return int(x) & 0xFFFFFFFF
     lib = library(x)
-    if hasattr(lib, "word"):
-        return lib.word(x)
-    whole = lib.floor(x)
-    return lib.astype(whole - lib.floor(whole / 2.0**32) * 2.0**32, lib.uint32)
+    return lib.word(x) if hasattr(lib, "word") else lib.astype(x, lib.uint32)

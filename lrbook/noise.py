@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lrbook.elementary import cospi, floating, floor, is_array, is_symbolic, library, log, sqrt, word
+from lrbook.elementary import NUMBERS, cospi, floating, floor, is_symbolic, library, log, minimum, sqrt, word
 
 
 def standard_normal(seed: Any, step: Any) -> Any:
@@ -37,13 +37,13 @@ def standard_normal(seed: Any, step: Any) -> Any:
     >>> bool(one == many[0, 1]), many.shape
     (True, (1, 2))
     """
+    if type(step) in NUMBERS:
+        return _normal(seed, step)
     if is_symbolic(step):
         sympy = sys.modules["sympy"]
         if not step.is_number:
             return sympy.Symbol("z", real=True)
         return sympy.Float(standard_normal(seed, float(step)))
-    if not is_array(step):
-        return _normal(seed, step)
     lib, wide = library(step), floating(step)
     dtype = step.dtype if lib.isdtype(step.dtype, "real floating") else wide
     with np.errstate(over="ignore"):  # of scalars, whose products are to lose their upper bits
@@ -52,11 +52,25 @@ def standard_normal(seed: Any, step: Any) -> Any:
 
 def _normal(seed: Any, step: Any) -> Any:
     """The draw for a number, or an array of floats."""
-    above, below = word(step / 2.0**32), word((step - floor(step)) * 2.0**32)
-    bits = _scrambled(_scrambled(word(step) ^ _key(seed)) ^ above ^ below)
+    low, above, below = _words(step)
+    bits = _scrambled(_scrambled(low ^ _key(seed)) ^ above ^ below)
     u = (_real(bits) + 0.5) / 2.0**32  # in (0, 1), so that its logarithm is finite
     v = _real(_scrambled(bits ^ 0x1E3779B9)) / 2.0**32  # in [0, 1)
     return sqrt(-2 * log(u)) * cospi(2 * v)
+
+
+def _words(step: Any) -> tuple[Any, Any, Any]:
+    """The lowest 32 bits of the whole part of a step, the 32 above them, and the first 32 behind the point.
+
+    Steps from 2**64 on share the upper word.
+    """
+    if type(step) in NUMBERS:
+        whole = int(step)
+        return whole & 0xFFFFFFFF, min(whole >> 32, 0xFFFFFFFF), int((step - whole) * 2.0**32)
+    whole = floor(step)
+    upper = floor(whole / 2.0**32)
+    low = word(whole - upper * 2.0**32)
+    return low, word(minimum(upper, 2.0**32 - 1)), word((step - whole) * 2.0**32)
 
 
 def _key(seed: Any) -> Any:
@@ -88,4 +102,4 @@ def _scrambled(x: Any) -> Any:
 
 def _real(x: Any) -> Any:
     """Words as floats."""
-    return library(x).astype(x, floating(x)) if is_array(x) else x
+    return x if type(x) is int else library(x).astype(x, floating(x))

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from lrbook.calling import Schedule
-from lrbook.elementary import ceil, cospi, exp, floor, maximum, minimum, power, sqrt, where
+from lrbook.elementary import ceil, cospi, exp, filled, floor, maximum, minimum, power, sqrt, where
 from lrbook.hyperparameters import (
     NON_NEGATIVE,
     POSITIVE,
@@ -80,7 +80,7 @@ class PiecewiseConstant(Schedule):
         object.__setattr__(self, "boundaries", ascending(self.boundaries, "values", len(values)))
 
     def rule(self, step):
-        rate = self.values[0] + 0 * step  # an array for an array
+        rate = filled(self.values[0], step)
         for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
             rate = where(step >= boundary, value, rate)
         return rate

@@ -58,6 +58,7 @@ FUNCTIONS = {  # as `lrbook.elementary` and JavaScript call them
     "minimum": "Math.min",
     "maximum": "Math.max",
     "where": "({} ? {} : {})",
+    "filled": "{0}",
     "word": "({} >>> 0)",  # 32 bits, always read without a sign
 }
 LONG = 52  # letters: a longer expression is given a name, so that lines stay short
@@ -204,6 +205,7 @@ _NAMESPACE = SimpleNamespace(
     pow=_recorded("power"),
     word=lambda x: _word(_recorded("word")(x)),
     astype=lambda x, dtype: x,
+    full_like=lambda x, value: _recorded("filled")(value, x),
     __array_namespace_info__=lambda: SimpleNamespace(default_dtypes=lambda: {"real floating": None}),
     isdtype=lambda dtype, kind: True,
     **{name: _recorded(name) for name in FUNCTIONS if name not in ("power", "word")},

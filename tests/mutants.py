@@ -205,7 +205,9 @@ MUTANTS = {
     ],
     "noise": [
         ("u = (_real(bits) + 0.5) / 2.0**32", "u = _real(bits) / 2.0**32"),
-        ("word(step) ^ _key(seed)", "word(step)"),
+        ("low ^ _key(seed)", "low"),
+        ("min(whole >> 32, 0xFFFFFFFF)", "whole >> 32"),
+        ("word(whole - upper * 2.0**32)", "word(minimum(whole, 2.0**32 - 1))"),
         ("^ above ^ below)", "^ below)"),
         ("^ above ^ below)", "^ above)"),
         ("_scrambled(bits ^ 0x1E3779B9)", "_scrambled(bits)"),
@@ -244,7 +246,7 @@ MUTANTS = {
         ("rest = y.args if isinstance(y, sympy.Piecewise) else [(y, True)]", "rest = [(y, True)]"),
         ("and not (is_array(x) or is_array(y)):", "and True:"),
         ("return int(x) & 0xFFFFFFFF", "return int(x)"),
-        ("whole - lib.floor(whole / 2.0**32) * 2.0**32", "whole"),
+        ("return library(x).full_like(x, value)", "return value"),
     ],
     "plots": [
         ("return bool(0.5 < still.mean() < 1)", "return bool(0.1 < still.mean() < 1)"),

@@ -72,6 +72,8 @@ def test_a_draw_depends_on_seed_and_step_alone():
     np.testing.assert_array_equal(standard_normal(5, np.arange(100.0).reshape(4, 25)).ravel(), together)
     for step in range(100):
         assert standard_normal(5, step) == pytest.approx(together[step], rel=1e-13)
+    for step in (2.5, 2.0**40 + 0.25, 2.0**53, 2.0**70, 1e300):
+        assert standard_normal(5, step) == pytest.approx(standard_normal(5, np.array([step]))[0], rel=1e-13)
     assert standard_normal(5, -0.0) == standard_normal(5, 0)
     assert standard_normal(5, np.array([-0.0])) == standard_normal(5, np.array([0.0]))
     assert standard_normal(5, 2.5) != standard_normal(5, 2)
