@@ -15,7 +15,8 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from copy import copy
+from dataclasses import dataclass, fields
 from fractions import Fraction as Ratio
 from functools import cache, cached_property
 from numbers import Real
@@ -196,8 +197,8 @@ class Hyperparameters:
         return hash((type(self), *self._fields()))
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: what was worked out from them is not copied or pickled."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """The fields alone: what was worked out from them, and kept under a name with _, is not copied."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     def _fields(self) -> tuple[Any, ...]:
         """The values of the fields, in order."""
@@ -221,7 +222,14 @@ class Hyperparameters:
     @cached_property
     def _exact(self) -> Self:
         """The same object with every number turned into the exact fraction it stands for."""
-        return replace(self, **{f.name: exact(getattr(self, f.name)) for f in fields(self)})
+        return self._with(exact)
+
+    def _with(self, change: Callable[[Any], Any]) -> Self:
+        """A copy with each field changed by a function, which must keep the rules: it is not checked."""
+        new = copy(self)
+        for field in fields(self):
+            object.__setattr__(new, field.name, change(getattr(self, field.name)))
+        return new
 
 
 def _field(name: str, value: Any, kind: Any, rules: list[Any]) -> Any:

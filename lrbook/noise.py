@@ -43,7 +43,7 @@ def standard_normal(seed: Any, step: Any) -> Any:
         sympy = sys.modules["sympy"]
         if not step.is_number:
             return sympy.Symbol("z", real=True)
-        return sympy.Float(standard_normal(seed, float(step)))
+        return sympy.Float(standard_normal(int(seed), float(step)))
     lib, wide = library(step), floating(step)
     dtype = step.dtype if lib.isdtype(step.dtype, "real floating") else wide
     with np.errstate(over="ignore"):  # of scalars, whose products are to lose their upper bits

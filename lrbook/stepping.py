@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Self
@@ -238,12 +237,7 @@ class Optimizer(Hyperparameters):
         """This optimizer with its arrays in `ndim` axes, so that theirs are the first of a parameter's."""
         if not self._arrays:
             return self
-        new = copy(self)
-        for setting in fields(self):
-            value = getattr(self, setting.name)
-            aligned = value._along(ndim) if isinstance(value, Optimizer) else _aligned(value, ndim)
-            object.__setattr__(new, setting.name, aligned)
-        return new
+        return self._with(lambda x: x._along(ndim) if isinstance(x, Optimizer) else _aligned(x, ndim))
 
     def _check_state(self, name: str, array: np.ndarray, state: State) -> None:
         """Refuse a state of another optimizer or of other parameters, and one that was not looked at."""

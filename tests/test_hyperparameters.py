@@ -668,6 +668,24 @@ def test_what_a_copy_or_a_pickle_takes_along_is_the_fields_alone():
         assert set(vars(again)) == {"lr", "decay_steps", "alpha"}
 
 
+class ByHand(lrbook.Schedule):
+    """A schedule that is no dataclass."""
+
+    def __init__(self, height):
+        object.__setattr__(self, "height", height)
+
+    def rule(self, step):
+        return self.height / (1 + step)
+
+
+def test_a_class_that_makes_itself_by_hand_is_called_copied_and_pickled_like_the_others():
+    it = ByHand(6.0)
+    assert (it(2), it(np.array([0.0, 1.0])).tolist()) == (2.0, [6.0, 3.0])
+    assert it(sympy.Symbol("t", positive=True)) == 6.0 / (1 + sympy.Symbol("t", positive=True))
+    for again in (copy.copy(it), copy.deepcopy(it), pickle.loads(pickle.dumps(it))):
+        assert again(2) == 2.0
+
+
 def test_an_object_is_no_sequence_of_its_fields():
     with pytest.raises(TypeError, match="not iterable"):
         iter(CosineDecay(0.1, 10))
