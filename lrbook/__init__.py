@@ -2,8 +2,9 @@
 
 from lrbook.calling import Schedule
 from lrbook.composition import Chain, Constant, Restarts, Scaled, Warmup
+from lrbook.digits import Digits, load_digits
 from lrbook.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSprop
-from lrbook.problems import Digits, Quadratic, Rosenbrock, Slope, Turned, load_digits
+from lrbook.problems import Quadratic, Rosenbrock, Slope, Turned
 from lrbook.schedules import (
     CosineDecay,
     ExponentialDecay,

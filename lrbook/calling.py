@@ -54,7 +54,7 @@ class Schedule(Hyperparameters):
             step = unboxed(step)
             require("step", step, NON_NEGATIVE)
             return self._exact.rule(exact(step))
-        if not is_array(step) or not isinstance(step, (np.ndarray, np.generic)):
+        if not isinstance(step, (np.ndarray, np.generic)):
             require("step", step, NON_NEGATIVE)
             return self._shaped(self.rule(_floating(step)), step)
         dtype = _working_dtype(step.dtype)
@@ -75,8 +75,10 @@ class Schedule(Hyperparameters):
 
     def _shaped(self, rate: Any, step: Any) -> Any:
         """`rate` with an entry for each step and each setting, whether or not the rule looks at them."""
-        settings = (np.shape(x) for _, x in self._settings() if is_array(x))
-        shape = np.broadcast_shapes(np.shape(step), *settings)
+        shape = np.shape(step)
+        if not self._plain:
+            settings = (np.shape(x) for _, x in self._settings() if is_array(x))
+            shape = np.broadcast_shapes(shape, *settings)
         if np.shape(rate) == shape:
             return rate
         lib = step.__array_namespace__() if hasattr(step, "__array_namespace__") else np

@@ -17,8 +17,7 @@ import numpy as np
 
 from lrbook.calling import Schedule
 from lrbook.elementary import filled, floor, log, maximum, minimum, power, where
-from lrbook.hyperparameters import AtLeastOne, NonNegative, Number, Positive, hyperparameters
-from lrbook.schedules import ascending
+from lrbook.hyperparameters import AtLeastOne, NonNegative, Number, Positive, ascending, hyperparameters
 
 
 @hyperparameters

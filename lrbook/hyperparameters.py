@@ -19,6 +19,7 @@ from copy import copy
 from dataclasses import dataclass, fields
 from fractions import Fraction as Ratio
 from functools import cache, cached_property
+from itertools import pairwise
 from numbers import Real
 from typing import Annotated, Any, Protocol, Self, TypeVar, dataclass_transform, get_args, get_type_hints
 
@@ -138,6 +139,32 @@ def _finite(value: float) -> bool:
     return -sys.float_info.max <= value <= sys.float_info.max
 
 
+def numbers(name: str, given: Any, rule: Rule) -> tuple[Any, ...]:
+    """The numbers of a sequence, each of which keeps the rule."""
+    if not isinstance(given, (list, tuple, range, np.ndarray)) or not getattr(given, "ndim", 1):
+        raise TypeError(f"{name} must be a sequence of numbers, got {given!r}")
+    checked = tuple(as_value(f"{name}[{i}]", x) for i, x in enumerate(given))
+    for i, x in enumerate(checked):
+        require(f"{name}[{i}]", x, rule)
+    return tuple(map(kept, checked))
+
+
+def ascending(given: Any, between: str, count: int) -> tuple[Any, ...]:
+    """The boundaries between `count` things: in increasing order, and one fewer than those."""
+    boundaries = numbers("boundaries", given, POSITIVE)
+    if count != len(boundaries) + 1:
+        raise ValueError(
+            f"{between} must be one more than boundaries, "
+            f"got {count} {between} and {len(boundaries)} boundaries"
+        )
+    for i, (low, high) in enumerate(pairwise(boundaries)):
+        if np.any((low < high) == False):  # noqa: E712 - symbols may leave it undecided
+            raise ValueError(
+                f"boundaries must be in increasing order, got {high} after {low} at index {i + 1}"
+            )
+    return boundaries
+
+
 def exact(value: Any) -> Any:
     """`value` as SymPy should see it: a float such as 0.1 becomes the fraction it was meant to be.
 
@@ -222,13 +249,13 @@ class Hyperparameters:
     @cached_property
     def _exact(self) -> Self:
         """The same object with every number turned into the exact fraction it stands for."""
-        return self._with(exact)
+        return self._with(lambda name, value: exact(value))
 
-    def _with(self, change: Callable[[Any], Any]) -> Self:
-        """A copy with each field changed by a function, which must keep the rules: it is not checked."""
+    def _with(self, change: Callable[[str, Any], Any]) -> Self:
+        """A copy with each field changed by a function of its name and value. It is not checked again."""
         new = copy(self)
         for field in fields(self):
-            object.__setattr__(new, field.name, change(getattr(self, field.name)))
+            object.__setattr__(new, field.name, change(field.name, getattr(self, field.name)))
         return new
 
 

@@ -11,8 +11,6 @@ definitions are TensorFlow 1's :cite:p:`tflrdecay` except where a class says oth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -20,17 +18,14 @@ from lrbook.calling import Schedule
 from lrbook.elementary import ceil, cospi, exp, filled, floor, maximum, minimum, power, sqrt, where
 from lrbook.hyperparameters import (
     NON_NEGATIVE,
-    POSITIVE,
     Count,
     Fraction,
     NonNegative,
     Number,
     Positive,
-    Rule,
-    as_value,
+    ascending,
     hyperparameters,
-    kept,
-    require,
+    numbers,
 )
 from lrbook.noise import standard_normal
 
@@ -84,32 +79,6 @@ class PiecewiseConstant(Schedule):
         for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
             rate = where(step >= boundary, value, rate)
         return rate
-
-
-def numbers(name: str, given: Any, rule: Rule) -> tuple[Any, ...]:
-    """The numbers of a sequence, each of which keeps the rule."""
-    if not isinstance(given, (list, tuple, range, np.ndarray)) or not getattr(given, "ndim", 1):
-        raise TypeError(f"{name} must be a sequence of numbers, got {given!r}")
-    checked = tuple(as_value(f"{name}[{i}]", x) for i, x in enumerate(given))
-    for i, x in enumerate(checked):
-        require(f"{name}[{i}]", x, rule)
-    return tuple(map(kept, checked))
-
-
-def ascending(given: Any, between: str, count: int) -> tuple[Any, ...]:
-    """The boundaries between `count` things: in increasing order, and one fewer than those."""
-    boundaries = numbers("boundaries", given, POSITIVE)
-    if count != len(boundaries) + 1:
-        raise ValueError(
-            f"{between} must be one more than boundaries, "
-            f"got {count} {between} and {len(boundaries)} boundaries"
-        )
-    for i, (low, high) in enumerate(pairwise(boundaries)):
-        if np.any((low < high) == False):  # noqa: E712 - symbols may leave it undecided
-            raise ValueError(
-                f"boundaries must be in increasing order, got {high} after {low} at index {i + 1}"
-            )
-    return boundaries
 
 
 def periods_passed(step, decay_steps, staircase):

@@ -198,7 +198,7 @@ class Optimizer(Hyperparameters):
                 if is_array(rate) or opt._arrays:
                     for setting, value in [("lr", rate), *opt._arrays]:
                         _check_setting(setting, value, name, array)
-                    opt, rate = opt._along(array.ndim), _aligned(rate, array.ndim)
+                    opt, rate = opt._along(array.ndim), aligned(rate, array.ndim)
                 updates.append((opt, rate, name))
             g, t, whole, cut = self.gradients(g), state.t + 1, [], []
             for opt, rate, name in updates:
@@ -237,7 +237,7 @@ class Optimizer(Hyperparameters):
         """This optimizer with its arrays in `ndim` axes, so that theirs are the first of a parameter's."""
         if not self._arrays:
             return self
-        return self._with(lambda x: x._along(ndim) if isinstance(x, Optimizer) else _aligned(x, ndim))
+        return self._with(lambda name, x: x._along(ndim) if isinstance(x, Optimizer) else aligned(x, ndim))
 
     def _check_state(self, name: str, array: np.ndarray, state: State) -> None:
         """Refuse a state of another optimizer or of other parameters, and one that was not looked at."""
@@ -290,7 +290,7 @@ def _write(arrays: tuple[np.ndarray, ...], new: tuple[Any, ...]) -> None:
         old[...] = value
 
 
-def _aligned(value: Any, ndim: int) -> Any:
+def aligned(value: Any, ndim: int) -> Any:
     """An array with axes of length 1 behind its own, `ndim` in all; anything else as it is."""
     return value.reshape(value.shape + (1,) * (ndim - value.ndim)) if is_array(value) else value
 

@@ -23,8 +23,7 @@ import math
 import operator
 from collections import Counter
 from collections.abc import Callable
-from copy import copy
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import accumulate, count, islice
 from types import SimpleNamespace
 from typing import Any
@@ -253,12 +252,12 @@ def _sees_all(x: Optimizer) -> bool:
 
 def _freed(x: Any, record: Trace, prefix: str) -> Any:
     """A copy of `x` with a traced value, a setting of the record, for each number in it."""
-    new = copy(x)
-    for each in fields(x):
-        name, value = prefix + each.name, getattr(x, each.name)
-        if not (isinstance(x, Optimizer) and each.name == "lr"):  # the rate is an input
-            object.__setattr__(new, each.name, _open(value, record, name))
-    return new
+
+    def freed(name: str, value: Any) -> Any:
+        rate = isinstance(x, Optimizer) and name == "lr"  # an input, and no setting
+        return value if rate else _open(value, record, prefix + name)
+
+    return x._with(freed)
 
 
 def _open(value: Any, record: Trace, name: str) -> Any:

@@ -22,7 +22,7 @@ import numpy as np
 from lrbook.elementary import minimum
 from lrbook.hyperparameters import Count, NonNegative, Positive, hyperparameters
 from lrbook.optimizers import decayed
-from lrbook.stepping import Arrays, Optimizer, _aligned
+from lrbook.stepping import Arrays, Optimizer, aligned
 
 
 @hyperparameters
@@ -186,7 +186,7 @@ class ClipByGlobalNorm(Wrapper):
         size = global_norm(g, self.runs)
         with np.errstate(divide="ignore"):  # a gradient of 0 is below every limit
             factor = np.asarray(minimum(self.norm / size, 1.0))
-        clipped = {name: a * _aligned(factor, a.ndim).astype(_float(a)) for name, a in g.items()}
+        clipped = {name: a * aligned(factor, a.ndim).astype(_float(a)) for name, a in g.items()}
         return self.optimizer.gradients(clipped)
 
 
@@ -280,10 +280,11 @@ class Split(Optimizer):
         )
 
     def gradients(self, g: Arrays) -> Arrays:
-        parts: dict[str, Arrays] = {}
+        parts: dict[str, tuple[Optimizer, Arrays]] = {}
         for name, gradient in g.items():
-            parts.setdefault(self._chosen(name)[0], {})[name] = gradient
+            pattern, optimizer = self._chosen(name)
+            parts.setdefault(pattern, (optimizer, {}))[1][name] = gradient
         seen: Arrays = {}
-        for pattern, optimizer in self.optimizers:
-            seen |= optimizer.gradients(parts.get(pattern, {}))
+        for optimizer, part in parts.values():
+            seen |= optimizer.gradients(part)
         return seen

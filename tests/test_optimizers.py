@@ -858,6 +858,13 @@ def test_a_part_of_a_split_is_clipped_by_itself():
     assert (theta["a"].item(), theta["b"].item()) == (-1, -5)
 
 
+def test_a_limit_on_a_part_that_no_parameter_belongs_to_limits_nothing():
+    opt = Split({"a": ClipByGlobalNorm(SGD(1.0), 1.0), "*": SGD(1.0)})
+    theta = {"b": np.zeros(1)}
+    opt.step(theta, {"b": np.array([5.0])}, opt.init(theta))
+    assert theta["b"].item() == -5
+
+
 # --- many runs at once
 
 
