@@ -38,6 +38,13 @@ def is_array(x: Any) -> bool:
     return type(x) not in NUMBERS and (isinstance(x, np.generic) or hasattr(x, "__array_namespace__"))
 
 
+def is_traced(x: Any) -> bool:
+    """Whether `x` is a number of a rule that is being written down, or an array with such numbers."""
+    if isinstance(x, np.ndarray):
+        return x.dtype == object and any(map(is_traced, x.flat))
+    return getattr(type(x), "traced", False)
+
+
 def in_notebook() -> bool:
     """Whether this runs in a notebook's kernel, found out without importing IPython."""
     ipython = sys.modules.get("IPython")
@@ -88,6 +95,7 @@ def _exp(x: float) -> float:
 _NUMBERS = SimpleNamespace(
     pi=math.pi,
     cos=math.cos,
+    sin=math.sin,
     exp=_exp,
     log=math.log,
     sqrt=math.sqrt,
@@ -107,6 +115,7 @@ def _symbols() -> SimpleNamespace:
     return SimpleNamespace(
         pi=sympy.pi,
         cos=sympy.cos,
+        sin=sympy.sin,
         exp=sympy.exp,
         log=sympy.log,
         sqrt=sympy.sqrt,
@@ -130,6 +139,11 @@ def _piecewise(condition: Any, x: Any, y: Any) -> Any:
 def cos(x: Any) -> Any:
     """The cosine of `x` radians."""
     return library(x).cos(x)
+
+
+def sin(x: Any) -> Any:
+    """The sine of `x` radians."""
+    return library(x).sin(x)
 
 
 def cospi(x: Any) -> Any:

@@ -25,7 +25,7 @@ from typing import Annotated, Any, Protocol, Self, TypeVar, dataclass_transform,
 
 import numpy as np
 
-from lrbook.elementary import NUMBERS, is_array, is_symbolic
+from lrbook.elementary import NUMBERS, is_array, is_symbolic, is_traced
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ def as_value(name: str, value: Any) -> Any:
         except ValueError:
             raise TypeError(f"{name} must be rows of equal length, got {value!r}") from None
     if is_array(value):
-        if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind not in "iuf":
+        numeric = not isinstance(value, (np.ndarray, np.generic)) or value.dtype.kind in "iuf"
+        if not numeric and not is_traced(value):
             raise TypeError(f"{name} must be real numbers, got dtype {value.dtype}")
         return value
     if isinstance(value, Real) and not isinstance(value, bool):
@@ -97,6 +98,8 @@ def as_value(name: str, value: Any) -> Any:
 def as_count(name: str, value: Any) -> int:
     """`value` as an int: a whole number >= 0, neither an array nor a symbol."""
     value = unboxed(as_value(name, value))
+    if is_traced(value):
+        return value  # type: ignore[no-any-return]
     if is_array(value) or (is_symbolic(value) and not value.is_number):
         raise TypeError(f"{name} must be one whole number, got {value!r}")
     require(name, value, COUNT)
@@ -105,18 +108,21 @@ def as_count(name: str, value: Any) -> int:
 
 def unboxed(value: Any) -> Any:
     """A NumPy scalar or 0-d array as a Python number, anything else as it is."""
-    return value.item() if is_array(value) and value.ndim == 0 else value
+    return value.item() if is_array(value) and getattr(value, "ndim", 1) == 0 else value
 
 
 def require(name: str, value: Any, rule: Rule) -> None:
     """Raise a `ValueError` that names `name`, the value and the rule, unless the rule holds.
 
-    NaN and infinity keep no rule. A symbol is refused only if its assumptions break the rule.
+    NaN and infinity keep no rule. A symbol is refused only if its assumptions break the rule, a traced
+    number never.
 
     >>> require("decay_steps", 0, POSITIVE)
     Traceback (most recent call last):
     ValueError: decay_steps must be > 0, got 0
     """
+    if is_traced(value):
+        return  # it has no value yet
     if is_symbolic(value):
         sympy = sys.modules["sympy"]
         if value.has(sympy.nan, sympy.oo, sympy.zoo, -sympy.oo):
@@ -158,7 +164,8 @@ def ascending(given: Any, between: str, count: int) -> tuple[Any, ...]:
             f"got {count} {between} and {len(boundaries)} boundaries"
         )
     for i, (low, high) in enumerate(pairwise(boundaries)):
-        if np.any((low < high) == False):  # noqa: E712 - symbols may leave it undecided
+        traced = is_traced(low) or is_traced(high)
+        if not traced and np.any((low < high) == False):  # noqa: E712 - symbols may leave it undecided
             raise ValueError(
                 f"boundaries must be in increasing order, got {high} after {low} at index {i + 1}"
             )

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Protocol
 
 import numpy as np
 
+from lrbook.elementary import cos, is_traced, sin
 from lrbook.hyperparameters import (
     NON_NEGATIVE,
     Hyperparameters,
@@ -251,6 +252,8 @@ class Turned(Hyperparameters):
         super().__post_init__()
         shape = np.shape(self.axes)
         square = len(shape) == 2 and shape[0] == shape[1]
+        if is_traced(self.axes):
+            return
         if not square or not np.allclose(self.axes @ self.axes.T, np.eye(*shape)):
             raise ValueError(f"axes must be the columns of an orthogonal matrix, got {self.axes}")
 
@@ -270,7 +273,8 @@ def rotation(degrees: float) -> np.ndarray:
     array([[ 0.,  1.],
            [-1.,  0.]])
     """
-    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    angle = degrees * (np.pi / 180)
+    cosine, sine = cos(angle), sin(angle)
     return np.array([[cosine, sine], [-sine, cosine]])
 
 

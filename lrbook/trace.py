@@ -22,11 +22,13 @@ from __future__ import annotations
 import math
 import operator
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, count, islice
 from types import SimpleNamespace
 from typing import Any
+
+import numpy as np
 
 from lrbook import elementary
 from lrbook.calling import Schedule
@@ -47,6 +49,7 @@ OPERATORS = {  # as Python and JavaScript both write them
 }
 FUNCTIONS = {  # as `lrbook.elementary` and JavaScript call them
     "cos": "Math.cos",
+    "sin": "Math.sin",
     "exp": "Math.exp",
     "log": "Math.log",
     "sqrt": "Math.sqrt",
@@ -117,6 +120,7 @@ class Trace:
 
     def record(self, function: str, *arguments: Any) -> Traced:
         """The value of an operation, which is written down the first time that it is done."""
+        arguments = tuple(map(unboxed, arguments))
         uniform = all(x.uniform for x in arguments if isinstance(x, Traced))
         plain = tuple(map(_named, arguments))
         for known in self.operations:
@@ -131,17 +135,19 @@ class Trace:
 
 def _named(x: Any) -> Any:
     """A traced value by its name, a number as it is."""
+    x = unboxed(x)
     if isinstance(x, Traced):
         return x.name
-    if type(unboxed(x)) not in NUMBERS:
+    if type(x) not in NUMBERS:
         raise TypeError(f"a rule that is traced must compute with numbers alone, got {x!r}")
-    return unboxed(x)
+    return x
 
 
 class Traced:
     """A number of a rule that is being written down: arithmetic with it is recorded."""
 
     __array_ufunc__ = None  # NumPy's own functions refuse it, and leave arithmetic to it
+    traced = True
     __hash__ = None  # type: ignore[assignment]
     dtype = None
 
@@ -158,6 +164,8 @@ class Traced:
         return self.trace.record("neg", self)
 
     def __pow__(self, exponent: Any) -> Traced:
+        if type(exponent) in NUMBERS and exponent == 2:
+            return self.trace.record("mul", self, self)  # as NumPy does it, and exactly rounded everywhere
         return self.trace.record("pow", self, exponent)
 
     def __rpow__(self, base: Any) -> Traced:
@@ -167,10 +175,21 @@ class Traced:
         raise TypeError("a rule must not ask whether values are equal: use <= or >=")
 
 
+def _operator(name: str, reflected: bool = False) -> Callable[[Traced, Any], Any]:
+    """The method of that name, which takes an array entry by entry."""
+
+    def method(x: Traced, y: Any) -> Any:
+        if isinstance(y, np.ndarray):
+            return np.frompyfunc(lambda entry: method(x, entry), 1, 1)(y)
+        return x.trace.record(name, *((y, x) if reflected else (x, y)))
+
+    return method
+
+
 for _name in OPERATORS:
-    setattr(Traced, f"__{_name}__", lambda x, y, name=_name: x.trace.record(name, x, y))
+    setattr(Traced, f"__{_name}__", _operator(_name))
     if _name in ("add", "sub", "mul", "truediv"):
-        setattr(Traced, f"__r{_name}__", lambda x, y, name=_name: x.trace.record(name, y, x))
+        setattr(Traced, f"__r{_name}__", _operator(_name, reflected=True))
 
 
 class Word(Traced):
@@ -238,8 +257,38 @@ def trace(x: Schedule | Optimizer, part: str = "rule") -> Trace:
     record = Trace(inputs)
     free = _freed(x, record, "")
     values = [Traced(record, name, uniform=name in ("lr", "t")) for name in inputs]
-    made = getattr(free, part)(*values)
-    record.results = tuple(map(_named, made)) if isinstance(made, tuple) else _named(made)
+    return _finished(record, getattr(free, part)(*values))
+
+
+def traced(function: Callable[..., Any], inputs: Sequence[str], settings: Sequence[str] = ()) -> Trace:
+    """The operations of a function of numbers, whose arguments have these names.
+
+    Schedules, optimizers and problems may be made of them inside.
+
+    >>> from lrbook import SGD, Quadratic
+    >>> def loss_after_one_step(theta, lr, curvature):
+    ...     bowl = Quadratic([curvature])
+    ...     (moved,) = SGD(lr).rule(theta, bowl.gradient(np.array([theta]))[0], lr, 1)
+    ...     return bowl.loss(np.array([moved]))
+    >>> print(javascript(traced(loss_after_one_step, ["theta"], ["lr", "curvature"])))
+    (theta, lr, curvature) => {
+      const x3 = theta - (lr * (curvature * theta));
+      return (curvature * (x3 * x3)) / 2;
+    }
+    """
+    record = Trace(list(inputs), list(settings))
+    values = [Traced(record, name, uniform=name in settings) for name in [*inputs, *settings]]
+    return _finished(record, function(*values))
+
+
+def _finished(record: Trace, results: Any) -> Trace:
+    """The record with these results, and without what none of them needs."""
+    record.results = tuple(map(_named, results)) if isinstance(results, tuple) else _named(results)
+    needed = {*record.results} if isinstance(results, tuple) else {record.results}
+    for operation in reversed(record.operations):
+        if operation.name in needed:
+            needed.update(operation.arguments)
+    record.operations = [operation for operation in record.operations if operation.name in needed]
     return record
 
 
@@ -274,10 +323,10 @@ def _open(value: Any, record: Trace, name: str) -> Any:
     return Traced(record, name, uniform=True)
 
 
-def javascript(x: Schedule | Optimizer, part: str = "rule") -> str:
+def javascript(x: Schedule | Optimizer | Trace, part: str = "rule") -> str:
     """A JavaScript function that computes what the rule computes, operation by operation.
 
-    Its arguments are ``(step, ...settings)`` for a schedule and
+    Its arguments are those of a trace, ``(step, ...settings)`` for a schedule and
     ``(theta, g, lr, t, ...slots, ...settings)`` for an optimizer, of which it gives
     ``[theta, ...slots]``; the settings are the numeric fields in order, but for an optimizer's ``lr``.
     It gives the floats of Python where it only computes and takes roots and powers; V8's ``Math.exp``,
@@ -290,7 +339,7 @@ def javascript(x: Schedule | Optimizer, part: str = "rule") -> str:
       return lr * (((1 - alpha) * ((1 + Math.cos(x3)) / 2)) + alpha);
     }
     """
-    record = trace(x, part)
+    record = x if isinstance(x, Trace) else trace(x, part)
     uses = Counter(y for operation in record.operations for y in operation.arguments)
     results = record.results if isinstance(record.results, tuple) else (record.results,)
     uses.update(results)

@@ -26,6 +26,7 @@ from lrbook.elementary import (
     minimum,
     power,
     sign,
+    sin,
     sqrt,
     where,
 )
@@ -35,6 +36,7 @@ x, y = sympy.symbols("x y", positive=True)
 # function, SymPy's own, and points where it is defined
 UNARY = [
     (cos, sympy.cos, [-2.5, 0.0, 1.0, 3.0]),
+    (sin, sympy.sin, [-2.5, 0.0, 1.0, 3.0]),
     (cospi, lambda z: sympy.cos(sympy.pi * z), [-0.5, 0.0, 0.25, 1.0, 3.75]),
     (exp, sympy.exp, [-3.0, 0.0, 1.0, 2.5]),
     (log, sympy.log, [0.1, 1.0, 2.0, 1e10]),

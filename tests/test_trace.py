@@ -38,8 +38,9 @@ from lrbook import (
 )
 from lrbook.elementary import ceil, maximum, minimum, sign, where, word
 from lrbook.hyperparameters import Hyperparameters, hyperparameters
+from lrbook.problems import Quadratic, Rosenbrock, Turned, rotation
 from lrbook.trace import javascript as trace_javascript
-from lrbook.trace import trace
+from lrbook.trace import trace, traced
 
 SETTINGS = 500
 
@@ -382,3 +383,53 @@ def test_a_constant_result_needs_no_operation(javascript):
 
     assert javascript(f"({trace_javascript(Fixed())})(3, 0.1)") == 0.25
     assert trace(Fixed())(3, 0.1) == 0.25
+
+
+def everything(x, y, angle, count, rate):
+    """Schedules, an optimizer and problems, made and asked inside one function."""
+    theta = np.array([x, y])
+    bowl = Turned(Quadratic([1.0, rate]), rotation(angle))
+    drops = PiecewiseConstant([minimum(rate, count), maximum(rate, count) + 1], [1.0, rate, 0.1])
+    noisy = NoisyLinearCosineDecay(rate, count, seed=count)
+    return (
+        bowl.loss(theta),
+        *bowl.gradient(theta),
+        *Rosenbrock(b=rate).gradient(theta),
+        Quadratic([rate, 2.0], noise=rate).expected_update(np.array([x * x, y * y]), 0.1)[0],
+        drops(x),
+        noisy(y),
+        *Adam(CosineDecay(rate, count)).rule(x, y, rate, 3.0, 0.5, 0.25),
+    )
+
+
+def test_a_function_that_makes_schedules_optimizers_and_problems_can_be_traced(javascript):
+    """Its numbers may be what they are made of: they are checked when they have values, and not before."""
+    names = ["x", "y", "angle", "count", "rate"]
+    code = trace_javascript(traced(everything, names[:2], names[2:]))
+    rng = np.random.default_rng(5)
+    for _ in range(100):
+        values = [*rng.uniform(0, 3, 2).tolist(), float(rng.uniform(0, 90)), int(rng.integers(1, 20)), 0.7]
+        values[4] = float(rng.uniform(0.01, 2))
+        found = json.loads(javascript(f"JSON.stringify(({code})(...{values}))"))
+        assert found == pytest.approx([float(v) for v in everything(*values)], rel=1e-12, abs=1e-15)
+
+
+def test_what_no_result_needs_is_not_written_down():
+    record = traced(lambda x, rate: (CosineDecay(rate, 10)(x), x + 1)[1], ["x"], ["rate"])
+    assert trace_javascript(record) == "(x, rate) => {\n  return x + 1;\n}"
+
+
+def test_an_array_meets_a_traced_number_entry_by_entry():
+    record = traced(lambda x: tuple(1 - np.array([2.0, 3.0]) * x), ["x"])
+    assert trace_javascript(record) == "(x) => {\n  return [1 - (2.0 * x), 1 - (3.0 * x)];\n}"
+    assert traced(lambda x: (x - np.array([2.0, 3.0]))[1], ["x"])(5.0) == 2.0
+
+
+def test_a_function_of_numpy_is_refused_for_a_traced_number():
+    with pytest.raises(TypeError):
+        traced(lambda x: np.sqrt(x), ["x"])
+
+
+def test_a_word_of_text_is_no_traced_number():
+    with pytest.raises(TypeError, match="got dtype"):
+        Quadratic(np.array(["a", 1.0], dtype=object))
