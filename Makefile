@@ -4,11 +4,11 @@ VENV   ?= .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 BUILD  := $(VENV)/bin/jupyter-book build book --path-output . --config _config.yml --toc "$(CURDIR)/_toc.yml" -W -n --keep-going
-BUILT  := tests/test_book.py tests/test_exercises.py tests/test_pages.py tests/test_freshness.py
+BUILT  := $(addprefix tests/test_,book.py exercises.py figures.py pages.py freshness.py)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
-.PHONY: help book test env lint types unit built nbval lab notebooks serve lock bench mutants clean
+.PHONY: help book test env lint types unit built nbval lab notebooks serve lock script bench mutants clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ lock: $(READY)  ## make requirements.txt again from pyproject.toml, at the newes
 	$(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --generate-hashes \
 	  --fork-strategy fewest --no-emit-index-url --no-annotate --upgrade --quiet \
 	  --custom-compile-command "make lock" -o requirements.txt
+
+script:  ## make lrbook/live.js again from live/, with Node
+	cd live && npm ci --no-audit --no-fund && npm test && npm run build
 
 bench: $(READY)  ## measure the speed of lrbook
 	$(PY) benchmarks/bench.py

@@ -167,9 +167,14 @@ def sqrt(x: Any) -> Any:
     return library(x).sqrt(x)
 
 
+def square(x: Any) -> Any:
+    """`x` times itself: rounded alike everywhere, which the power of a number need not be."""
+    return x * x
+
+
 def power(x: Any, y: Any) -> Any:
     """`x` to the power `y`, for `x` >= 0; infinite where a float would overflow, or 0 stands below a line."""
-    return library(x, y).pow(x, y)
+    return square(x) if type(y) in NUMBERS and y == 2 else library(x, y).pow(x, y)
 
 
 def floor(x: Any) -> Any:
@@ -199,7 +204,8 @@ def maximum(x: Any, y: Any) -> Any:
 
 def where(condition: Any, x: Any, y: Any) -> Any:
     """`x` where `condition` holds and `y` elsewhere."""
-    if isinstance(condition, bool) and not (is_array(x) or is_array(y)):
+    arrays = any(is_array(value) and not is_traced(value) for value in (x, y))
+    if isinstance(condition, bool) and not arrays:
         return x if condition else y  # with arrays the shape must not depend on the condition
     lib = library(condition, x, y)
     return lib.where(lib.asarray(condition) if isinstance(condition, bool) else condition, x, y)

@@ -18,6 +18,8 @@ BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY, GREY = (
 )  # fmt: skip
 COLORS = (BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY, GREY)
 
+STYLE = str(resources.files("lrbook").joinpath("lrbook.mplstyle"))
+
 
 def use_style() -> None:
     """Make every figure from here on look like the book's; in a notebook, draw them as SVG.
@@ -26,7 +28,7 @@ def use_style() -> None:
     >>> plt.rcParams["axes.spines.top"]
     False
     """
-    plt.style.use(str(resources.files("lrbook").joinpath("lrbook.mplstyle")))
+    plt.style.use(STYLE)
     if in_notebook():
         from matplotlib_inline import backend_inline
 
@@ -156,3 +158,111 @@ def label_lines(ax: Any, pad: float = 4.0) -> None:
             fontsize=size,
             annotation_clip=False,
         )
+
+
+def still(figure: Any) -> str:
+    """A figure of :mod:`lrbook.live` before anything is moved, as SVG.
+
+    >>> from lrbook import CosineDecay, live
+    >>> still(live.schedules({"cosine": CosineDecay(1.0, 50)}, steps=50)).count("<svg")
+    1
+    """
+    from IPython.core import pylabtools
+
+    print_figure: Any = pylabtools.print_figure
+    with plt.style.context(STYLE):
+        numbers = figure.numbers()
+        count = len(figure.panels)
+        across = 3 if count == 3 or count > 4 else min(count, 2)
+        down = -(-count // across)
+        picture, axes = plt.subplots(
+            down, across, figsize=(6.4, (2.1 if across == 3 else 2.9) * down), squeeze=False
+        )
+        labels = dict.fromkeys(m.label for p in figure.panels for m in p.marks if hasattr(m, "sequence"))
+        colors = dict(zip(labels, cycle(COLORS), strict=False))
+        for ax, panel in zip(axes.flat, figure.panels, strict=False):
+            _draw(ax, panel, numbers, colors)
+        for ax in axes.flat[count:]:
+            ax.set_axis_off()
+        handles = {
+            line.get_label(): line
+            for ax in axes.flat
+            for line in ax.get_lines()
+            if line.get_label() in labels
+        }
+        if len(labels) > 1:
+            picture.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4)
+        svg = print_figure(picture, fmt="svg", metadata={"Date": None})
+    plt.close(picture)
+    return str(svg)
+
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "line": {},
+    "stairs": {"drawstyle": "steps-post"},
+    "dots": {"marker": ".", "markersize": 3, "linestyle": ""},
+    "dashed": {"linestyle": "--", "linewidth": 1.1},
+    "thin": {"linewidth": 0.6},
+}
+
+
+def _draw(ax: Any, panel: Any, numbers: dict[str, Any], colors: dict[str, str]) -> None:
+    """One panel of a live figure, with all that is marked in it."""
+    c = numbers["at"]
+    for axis, scale in (("x", panel.xlog), ("y", panel.ylog)):
+        getattr(ax, f"set_{axis}scale")("log" if scale else "linear")
+        getattr(ax, f"set_{axis}lim")(*(getattr(panel, axis) or ()))
+    ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel)
+    for mark in panel.marks:
+        kind = type(mark).__name__
+        if kind == "Line":
+            columns = numbers["sequences"][mark.sequence]
+            y = columns[mark.y]
+            again = list(colors).index(mark.label) >= len(COLORS)
+            look = LOOKS[mark.look] | ({"linestyle": ":"} if again else {})
+            ax.plot(
+                columns[mark.x] if mark.x else np.arange(len(y)),
+                y,
+                color=colors[mark.label],
+                label=mark.label,
+                **look,
+            )
+        elif kind == "Levels":
+            _levels(ax, mark, c)
+        elif kind == "Point":
+            _cross(ax, mark.x and float(mark.x(c)), mark.y and float(mark.y(c)), mark.label)
+        else:
+            x, y = mark.at(c)
+            _cross(ax, x, y, "")
+
+
+def _cross(ax: Any, x: float | None, y: float | None, label: str) -> None:
+    """A mark with its label: a point, or a line where it has but one coordinate."""
+    if x is not None and y is not None:
+        ax.plot([x], [y], "o", color="black", markersize=4, zorder=4)
+        ax.annotate(label, (x, y), xytext=(5, 4), textcoords="offset points", fontsize="small")
+        return
+    (ax.axhline if x is None else ax.axvline)(y if x is None else x, color=GREY, linewidth=0.9, linestyle=":")
+    at = (0.98, y) if x is None else (x, 0.97)
+    text = ax.annotate(
+        label,
+        at,
+        xycoords=ax.get_yaxis_transform() if x is None else ax.get_xaxis_transform(),
+        xytext=(0, 2) if x is None else (3, -2),
+        textcoords="offset points",
+        ha="right" if x is None else "left",
+        va="bottom" if x is None else "top",
+        fontsize="small",
+    )
+    text.set_in_layout(False)  # it stands inside, but is measured before the limits are known
+
+
+def _levels(ax: Any, mark: Any, c: Any) -> None:
+    """Where a function of the plane has one value, on the logarithm, so that narrow valleys stay whole."""
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    across, up = np.linspace(left, right, 121), np.linspace(low, high, 121)
+    plane = np.array([[float(mark.function(np.float64(x), np.float64(y), c)) for x in across] for y in up])
+    values = np.array(mark.values) if mark.values else np.nanmax(plane) * 4.0 ** -np.arange(8, 0, -1)
+    draw = ax.contourf if mark.filled else ax.contour
+    shades = {"cmap": "Blues_r", "alpha": 0.6} if mark.filled else {"colors": GREY, "linewidths": 0.5}
+    draw(across, up, np.log(np.maximum(plane, 1e-300)), np.log(values), **shades)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Protocol
 
 import numpy as np
 
-from lrbook.elementary import cos, is_traced, sin
+from lrbook.elementary import cos, is_traced, sin, square
 from lrbook.hyperparameters import (
     NON_NEGATIVE,
     Hyperparameters,
@@ -79,14 +79,14 @@ class Quadratic(Hyperparameters):
 
     def loss(self, theta: Any) -> Any:
         """The loss at each `theta` of shape (..., d), of shape (...)."""
-        return (self.eigenvalues * theta**2).sum(axis=-1) / 2
+        return (self.eigenvalues * square(theta)).sum(axis=-1) / 2
 
     def gradient(self, theta: Any, rng: np.random.Generator | None = None) -> Any:
         """The gradient at `theta`, of its shape; with the noise drawn from `rng` if there is one."""
         exact = self.eigenvalues * theta
         return exact if rng is None else exact + self.noise * rng.standard_normal(theta.shape)
 
-    def expected_update(self, square: Any, rate: Any) -> Any:
+    def expected_update(self, mean_square: Any, rate: Any) -> Any:
         r"""The mean square of :math:`\theta_i` after one update, from that before it.
 
         .. math:: \mathbb E\,\theta_{t+1}^2 = (1 - \eta_t\lambda)^2\, \mathbb E\,\theta_t^2
@@ -94,7 +94,7 @@ class Quadratic(Hyperparameters):
 
         Numbers, arrays and symbols are all welcome.
         """
-        return (1 - rate * self.eigenvalues) ** 2 * square + (rate * self.noise) ** 2
+        return square(1 - rate * self.eigenvalues) * mean_square + square(rate * self.noise)
 
     def expected_square(self, theta0: Any, rates: Any) -> np.ndarray:
         r"""The exact mean of :math:`\theta_i^2` before and after each update of a noisy run of SGD.
@@ -115,8 +115,8 @@ class Quadratic(Hyperparameters):
         squares = self._expected_squares(theta0, rates)
         first = next(squares)
         record = np.empty((len(rates) + 1, *first.shape))
-        for t, square in enumerate(chain([first], squares)):
-            record[t] = square
+        for t, mean_square in enumerate(chain([first], squares)):
+            record[t] = mean_square
         return record
 
     def expected_loss(self, theta0: Any, rates: Any) -> np.ndarray:
@@ -145,7 +145,7 @@ class Quadratic(Hyperparameters):
                [0.588, 0.401]])
         """
         squares = self._expected_squares(theta0, rates)
-        return np.array([(self.eigenvalues * square).sum(axis=-1) for square in squares]) / 2
+        return np.array([(self.eigenvalues * mean_square).sum(axis=-1) for mean_square in squares]) / 2
 
     def best_rates(self, theta0: Any, rates: Any, *, sweeps: int = 500, rtol: float = 1e-9) -> np.ndarray:
         r"""The learning rates with the smallest expected loss after the last update.
@@ -196,16 +196,16 @@ class Quadratic(Hyperparameters):
         best = np.array([np.broadcast_to(rate, first.shape[:-1]) for rate in rates], dtype=float)
         weight = np.empty((len(best), *first.shape))  # D
         for _ in range(as_count("sweeps", sweeps)):
-            before, square, later = best.copy(), first, np.broadcast_to(self.eigenvalues, first.shape)
+            before, mean_square, later = best.copy(), first, np.broadcast_to(self.eigenvalues, first.shape)
             for t in reversed(range(len(best))):
                 weight[t] = later
                 later = later * (1 - best[t, ..., np.newaxis] * self.eigenvalues) ** 2
             with np.errstate(over="ignore", invalid="ignore"):
                 for t in range(len(best)):
-                    pull = self.eigenvalues * square
+                    pull = self.eigenvalues * mean_square
                     spread = self.eigenvalues * pull + np.square(self.noise)
                     best[t] = (weight[t] * pull).sum(axis=-1) / (weight[t] * spread).sum(axis=-1)
-                    square = self.expected_update(square, best[t, ..., np.newaxis])
+                    mean_square = self.expected_update(mean_square, best[t, ..., np.newaxis])
             if np.all(np.abs(best - before) <= rtol * best.max(axis=0, initial=0)):
                 return best
         raise RuntimeError(f"the best rates must settle within sweeps, got {sweeps}, and they still move")
@@ -218,11 +218,11 @@ class Quadratic(Hyperparameters):
         require("rates", rates, FINITE)
         others = map(np.shape, (theta0, self.eigenvalues, self.noise))
         shape = np.broadcast_shapes(rates.shape[1:], *others)
-        square = np.broadcast_to(np.square(np.asarray(theta0, dtype=float)), shape)
-        yield square
+        mean_square = np.broadcast_to(np.square(np.asarray(theta0, dtype=float)), shape)
+        yield mean_square
         for rate in rates:
-            square = self.expected_update(square, rate)
-            yield square
+            mean_square = self.expected_update(mean_square, rate)
+            yield mean_square
 
 
 @hyperparameters
@@ -333,10 +333,10 @@ class Rosenbrock(Hyperparameters):
     def loss(self, theta: Any) -> Any:
         """The loss at each `theta` of shape (..., 2), of shape (...)."""
         x, y = theta[..., 0], theta[..., 1]
-        return (self.a - x) ** 2 + self.b * (y - x**2) ** 2
+        return square(self.a - x) + self.b * square(y - square(x))
 
     def gradient(self, theta: Any, rng: np.random.Generator | None = None) -> Any:
         """The gradient at `theta`, of its shape; there is no noise to draw."""
         x, y = theta[..., 0], theta[..., 1]
-        wall = y - x**2
+        wall = y - square(x)
         return np.stack([-2 * (self.a - x) - 4 * self.b * x * wall, 2 * self.b * wall], axis=-1)

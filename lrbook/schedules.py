@@ -208,7 +208,7 @@ class PolynomialDecay(Schedule):
             progress = periods / maximum(1, ceil(periods))  # in [0, 1], rounding included
         else:
             progress = minimum(step, self.decay_steps) / self.decay_steps
-        return (self.lr - self.end_lr) * (1 - progress) ** self.power + self.end_lr
+        return (self.lr - self.end_lr) * power(1 - progress, self.power) + self.end_lr
 
 
 @hyperparameters

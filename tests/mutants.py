@@ -22,13 +22,14 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent
 # They run things other than lrbook: the book, an installation, a browser.
-APART = {"test_book", "test_exercises", "test_freshness", "test_install", "test_pages"}
+APART = {"test_book", "test_exercises", "test_figures", "test_freshness", "test_install", "test_pages"}
 
 # The modules whose tests stand with those of another.
 TESTED_WITH = {
     "calling": "schedules",
     "composition": "schedules",
     "digits": "problems",
+    "figure": "live",
     "stepping": "optimizers",
     "wrappers": "optimizers",
 }
@@ -151,7 +152,7 @@ MUTANTS = {
             "if not np.all(np.greater(self.eigenvalues, 0)):",
             "if not np.any(np.greater(self.eigenvalues, 0)):",
         ),
-        ("+ (rate * self.noise) ** 2", "+ rate * self.noise**2"),
+        ("+ square(rate * self.noise)", "+ rate * square(self.noise)"),
     ],
     "digits": [
         ("if len(set(runs.values())) > 1:", "if False:"),

@@ -14,6 +14,7 @@ import jupytext
 import pytest
 import yaml
 from cells import labelled
+from figures import cells as live_cells
 
 import lrbook
 
@@ -204,6 +205,22 @@ def test_every_figure_has_an_alt_text_a_caption_and_a_mention(page):
         assert cell.source.rstrip().endswith("plt.show()")
         if page in CHAPTERS:
             assert "{numref}`" + figure["name"] + "`" in text, "the prose says what to look for"
+
+
+@pytest.mark.parametrize("page", ["index", *CHAPTERS, "atlas"])
+def test_every_chapter_has_a_figure_that_answers_and_three_things_to_find(page):
+    """What the text says is to be found is held by the hidden cell after the figure's."""
+    own = {name: found for name, found in live_cells().items() if found[0] == page}
+    assert own, "nothing to move"
+    for name, (_, _, cell, following) in own.items():
+        options = cell.metadata["mystnb"]
+        assert 40 <= len(options["image"]["alt"]) <= 500
+        assert len(options["figure"]["caption"]) >= 40
+        said = prose(page).split("{numref}`" + name + "`")[1].split("Three things to find")[1]
+        bullets = said.strip().split("\n\n")[1]
+        assert len(re.findall(r"^- ", bullets, re.M)) == 3, name
+        assert "remove-cell" in following.metadata["tags"]
+        assert len(re.findall(r"^\s*(assert |claim\()", following.source, re.M)) >= 3, name
 
 
 NUMBERS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import browser
+import figures
 
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "_build" / "html"
@@ -243,3 +245,101 @@ def test_folded_answers_open(visitor):
         assert not inside.is_visible(), name
         box.locator(".toggle-button").first.click()
         inside.wait_for(state="visible")
+
+
+# --- live figures
+
+LIVE = [name for name in CONTENT if "<lr-figure>" in (HTML / name).read_text("utf8")]
+
+
+def test_every_live_figure_is_on_its_page():
+    for name, (source, *_) in figures.cells().items():
+        text = (HTML / f"{source}.html").read_text("utf8")
+        assert re.search(rf'<figure[^>]*id="{name}".*?<lr-figure>.*?</lr-figure>.*?</figure>', text, re.S), (
+            name
+        )
+    assert len(LIVE) >= 16
+
+
+@pytest.mark.parametrize("name", CONTENT)
+def test_the_script_of_figures_is_loaded_once_where_there_are_any_and_nowhere_else(name):
+    scripts = [load for load in page(name).loads if load.split("?")[0].endswith("live.js")]
+    assert len(scripts) == (name in LIVE)
+    assert "customElements.define" not in (HTML / name).read_text("utf8"), "a page has the script inside it"
+
+
+def test_figures_cost_little():
+    """At most 60 kB compressed for the whole book: the script, and the data of all figures."""
+    script = (HTML / "_static" / "live.js").read_bytes()
+    data = re.compile(r'<lr-figure><script type="application/json">(.*?)</script>', re.S)
+    found = [text for name in LIVE for text in data.findall((HTML / name).read_text("utf8"))]
+    assert len(found) == len(figures.cells())
+    assert (
+        len(gzip.compress(script, 9)) + sum(len(gzip.compress(text.encode(), 9)) for text in found) < 60_000
+    )
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_figures_answer_on_their_page(visitor, name):
+    """From a local file, without a network, in the page's own theme."""
+    faults = visitor.open(name)
+    visitor.tab.set_viewport_size({"width": 1200, "height": 900})
+    visitor.tab.wait_for_selector("lr-figure.live")
+    count = visitor.tab.locator("lr-figure").count()
+    assert (
+        visitor.tab.locator("lr-figure.live").count()
+        == count
+        == len(re.findall("<lr-figure>", (HTML / name).read_text("utf8")))
+    )
+    for i in range(count):
+        figure = visitor.tab.locator("lr-figure").nth(i)
+        assert not figure.locator("img").is_visible()
+        before = figure.locator("path.line").evaluate_all(
+            "lines => lines.map(line => line.getAttribute('d')).join()"
+        )
+        slider = figure.locator("input[type=range]").first
+        slider.focus()
+        for _ in range(5):  # in small steps a whole number may not change
+            slider.press("PageDown")
+            slider.press("ArrowLeft")
+        after = figure.locator("path.line").evaluate_all(
+            "lines => lines.map(line => line.getAttribute('d')).join()"
+        )
+        assert before != after
+    assert not faults
+
+
+def test_figures_are_still_pictures_where_no_script_runs_and_on_paper(chromium):
+    context = chromium.new_context(offline=True, java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto((HTML / LIVE[0]).as_uri())
+    assert tab.locator("lr-figure img").first.is_visible()
+    assert tab.locator("lr-figure img").first.bounding_box()["height"] > 100
+    context.close()
+    context = chromium.new_context(offline=True)
+    tab = context.new_page()
+    tab.goto((HTML / LIVE[0]).as_uri())
+    tab.wait_for_selector("lr-figure.live")
+    tab.emulate_media(media="print")
+    assert tab.locator("lr-figure img").first.is_visible()
+    assert not tab.locator("lr-figure .live-box").first.is_visible()
+    context.close()
+
+
+def test_a_link_to_a_figure_restores_it_and_shows_it(visitor):
+    visitor.open("cosine-decay.html", "#fig-cos-live~horizon=777")
+    visitor.tab.wait_for_selector("#fig-cos-live lr-figure.live")
+    assert (
+        visitor.tab.evaluate("document.querySelector('#fig-cos-live lr-figure').drawn.controls.horizon")
+        == 777
+    )
+    visitor.tab.wait_for_timeout(300)
+    box = visitor.tab.locator("#fig-cos-live").bounding_box()
+    assert -50 < box["y"] < 900
+
+
+def test_a_notebook_brings_the_script_once():
+    for path in NOTEBOOKS:
+        text = path.read_text("utf8")
+        if "<lr-figure>" in text:
+            assert text.count("customElements.define(") == 1, path.stem
