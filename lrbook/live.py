@@ -53,7 +53,7 @@ __all__ = [
 ]  # fmt: skip
 
 # how far a slider goes, by the name of what it moves; elsewhere the rule of the hyperparameter decides
-RANGES = {
+RANGES: dict[str, tuple[float, float, str]] = {
     "lr": (1e-4, 10.0, "log"),
     "decay_rate": (0.01, 10.0, "log"),
     "power": (0.25, 4.0, "log"),
@@ -61,8 +61,10 @@ RANGES = {
 }
 
 
-def sliders(made: Hyperparameters, prefix: str = "") -> tuple[list[Any], Callable[[Controls], Any]]:
+def sliders(made: Hyperparameters, of: str = "") -> tuple[list[Any], Callable[[Controls], Any]]:
     """A control for each number and flag of a schedule or an optimizer, and what makes it of their values.
+
+    Where there are several, `of` says in their names and labels whose they are.
 
     >>> from types import SimpleNamespace
     >>> from lrbook import Momentum
@@ -72,29 +74,31 @@ def sliders(made: Hyperparameters, prefix: str = "") -> tuple[list[Any], Callabl
     """
     found: dict[str, Any] = {}
     for name, (kind, *rules) in _rules(type(made)).items():  # type: ignore[arg-type]
-        value, key = getattr(made, name), prefix + name
+        value, key = getattr(made, name), f"{_key(of)}_{name}" if of else name
+        label = f"{name}, {of}" if of else name
         if kind is bool:
-            found[name] = Switch(key, (value, not value), name)
+            found[name] = Switch(key, (value, not value), label)
         elif type(value) in (int, float):
-            found[name] = Slider(key, *_reach(name, value, rules))
+            low, high, scale = _reach(name, value, rules)
+            whole = COUNT in rules or name == "decay_steps"
+            found[name] = Slider(key, min(low, value), max(high, value), value, label, scale, whole)
     names = {name: control.name for name, control in found.items()}
     return list(found.values()), lambda c: replace(
         made, **{name: getattr(c, key) for name, key in names.items()}
     )
 
 
-def _reach(name: str, value: Any, rules: list[Any]) -> tuple[Any, ...]:
-    """How far a slider goes: low, high, value; and its label, scale, and whether it is whole."""
+def _reach(name: str, value: Any, rules: list[Any]) -> tuple[float, float, str]:
+    """How far a slider goes, and on which scale."""
     if name in RANGES:
-        low, high, scale = RANGES[name]
-        return min(low, value), max(high, value), value, name, scale
+        return RANGES[name]
     if BELOW_ONE in rules:
-        return 0.0, max(0.999, value), value, name, "toward1"
+        return 0.0, 0.999, "toward1"
     if FRACTION in rules:
-        return 0.0, 1.0, value, name
+        return 0.0, 1.0, "linear"
     if COUNT in rules or name == "decay_steps":
-        return float(name == "decay_steps"), max(2 * value, 99), value, name, "linear", True
-    return 0.0, 2.0 * value or 1.0, value, name
+        return float(name == "decay_steps"), max(2 * value, 99), "linear"
+    return 0.0, 2.0 * value or 1.0, "linear"
 
 
 def schedules(
@@ -145,7 +149,7 @@ def _opened(
     made = dict(given)
     for label, one in given.items():
         if isinstance(one, kind):
-            found, made[label] = sliders(one, "" if len(given) == 1 else f"{_key(label)}_")
+            found, made[label] = sliders(one, "" if len(given) == 1 else label)
             controls += found
     return controls, made
 

@@ -137,7 +137,7 @@ def test_the_best_of_the_candidates_is_the_one_that_ends_lowest():
 def test_schedules_have_a_control_for_each_number_and_flag():
     made = schedules({"a": ExponentialDecay(0.1, 20, 0.5), "b-c": NoisyLinearCosineDecay(0.1, 20)}, 10)
     found = {control.name: control for control in made.controls}
-    assert found["a_staircase"] == Switch("a_staircase", (False, True), "staircase")
+    assert found["a_staircase"] == Switch("a_staircase", (False, True), "staircase, a")
     assert found["b_c_seed"].whole
     assert found["b_c_seed"].low == 0
     assert found["a_decay_steps"].low == 1

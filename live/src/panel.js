@@ -48,6 +48,7 @@ export class Panel {
     svg(knob, "circle", { r: 16, class: "around" });
     svg(knob, "circle", { r: 7 });
     const set = (x, y) => {
+      [x, y] = [x, y].map((v) => +v.toPrecision(4)); // a hand is no finer, and a link to it stays short
       const named = [[mark.x, x], [mark.y, y]].filter(([name]) => typeof name === "string");
       const worked = Object.entries(mark.sets).map(([name, f]) => [name, bound(f, this.numbers.c)(x, y)]);
       this.moved(Object.fromEntries([...named, ...worked]));
