@@ -58,8 +58,9 @@ lock: $(READY)  ## make requirements.txt again from pyproject.toml, at the newes
 script:  ## make lrbook/live.js again from live/, with Node
 	cd live && npm ci --no-audit --no-fund && npm test && npm run build
 
-bench: $(READY)  ## measure the speed of lrbook
+bench: $(READY)  ## measure the speed of lrbook, and of its figures
 	$(PY) benchmarks/bench.py
+	$(PY) benchmarks/live.py
 
 mutants: $(READY)  ## break lrbook line by line, and see whether the tests notice
 	$(PY) tests/mutants.py

@@ -51,7 +51,7 @@ def opened(tab, tmp_path):
         tab.faults.clear()
         tab.goto("about:blank")
         tab.goto(file.as_uri() + state)
-        tab.wait_for_selector("lr-figure.live")
+        tab.wait_for_selector("lr-figure.ready")
         return made, tab
 
     return open_
@@ -217,7 +217,7 @@ def test_a_handle_is_dragged_with_a_finger(tab, tmp_path):
     context = tab.context.browser.new_context(has_touch=True, viewport={"width": 390, "height": 844})
     touched = context.new_page()
     touched.goto(file.as_uri())
-    touched.wait_for_selector("lr-figure.live")
+    touched.wait_for_selector("lr-figure.ready")
     handle = touched.get_by_role("slider", name="start", exact=True)
     handle.scroll_into_view_if_needed()
     box = handle.locator("circle").last.bounding_box()
@@ -308,8 +308,8 @@ def test_figures_are_accessible_and_fit(width, scheme, tab, tmp_path):
     context = tab.context.browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     seen = context.new_page()
     seen.goto(file.as_uri())
-    seen.wait_for_selector("lr-figure.live")
-    assert seen.locator("lr-figure.live").count() == len(FIGURES)
+    seen.wait_for_selector("lr-figure.ready")
+    assert seen.locator("lr-figure.ready").count() == len(FIGURES)
     found = Axe().run(seen, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
     assert found.violations_count == 0, found.generate_report()
     assert len(found.response["passes"]) > 10, "rules that were looked at"

@@ -284,7 +284,7 @@ def test_figures_answer_on_their_page(visitor, name):
     """From a local file, without a network, in the page's own theme."""
     faults = visitor.open(name)
     visitor.tab.set_viewport_size({"width": 1200, "height": 900})
-    visitor.tab.wait_for_selector("lr-figure.live")
+    visitor.tab.wait_for_selector("lr-figure.ready")
     count = visitor.tab.locator("lr-figure").count()
     assert (
         visitor.tab.locator("lr-figure.live").count()
@@ -317,7 +317,7 @@ def test_figures_are_still_pictures_where_no_script_runs_and_on_paper(chromium):
     context = chromium.new_context(offline=True)
     tab = context.new_page()
     tab.goto((HTML / LIVE[0]).as_uri())
-    tab.wait_for_selector("lr-figure.live")
+    tab.wait_for_selector("lr-figure.ready")
     tab.emulate_media(media="print")
     assert tab.locator("lr-figure img").first.is_visible()
     assert not tab.locator("lr-figure .live-box").first.is_visible()
@@ -326,7 +326,7 @@ def test_figures_are_still_pictures_where_no_script_runs_and_on_paper(chromium):
 
 def test_a_link_to_a_figure_restores_it_and_shows_it(visitor):
     visitor.open("cosine-decay.html", "#fig-cos-live~horizon=777")
-    visitor.tab.wait_for_selector("#fig-cos-live lr-figure.live")
+    visitor.tab.wait_for_selector("#fig-cos-live lr-figure.ready")
     assert (
         visitor.tab.evaluate("document.querySelector('#fig-cos-live lr-figure').drawn.controls.horizon")
         == 777

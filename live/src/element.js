@@ -1,6 +1,6 @@
 // The element <lr-figure>: around a figure's data and its still picture, which it replaces by what answers.
 
-import { allowed, bound, numbers, say, short } from "./engine.js";
+import { allowed, bound, inTurns, numbers, say, short } from "./engine.js";
 import { input } from "./controls.js";
 import { make } from "./dom.js";
 import { COLORS, Panel } from "./panel.js";
@@ -13,6 +13,8 @@ const decoded = (text) => {
   }
 };
 
+const turn = () => new Promise((done) => setTimeout(done)); // to whatever else the page has to do
+
 const LATER = 300; // ms of rest before the figure says what it shows, and the address keeps it
 let count = 0;
 
@@ -24,16 +26,36 @@ export class LiveFigure extends HTMLElement {
       return;
     }
     if (this.box) return;
-    try {
-      this.figure = JSON.parse(this.querySelector("script[type='application/json']").textContent);
-      this.build();
-      this.classList.add("live"); // from here on the still picture is hidden
-      this.resize();
-      new ResizeObserver(() => this.resize()).observe(this.panelsBox);
-    } catch (error) {
-      console.error(error); // the still picture stays
-      this.box?.remove();
+    this.box = make(null, "div", { class: "live-box" });
+    this.open().catch((error) => console.error(error)); // the still picture stays
+  }
+
+  // in turns, so that the page goes on answering while its figures come alive
+  async open() {
+    this.figure = JSON.parse(this.querySelector("script[type='application/json']").textContent);
+    await turn();
+    this.build();
+    const turns = inTurns(this.figure, this.controls);
+    let made;
+    do {
+      await turn();
+      made = turns.next();
+    } while (!made.done);
+    this.numbers = made.value;
+    await turn();
+    this.append(this.box);
+    this.classList.add("live"); // from here on the still picture is hidden
+    const width = this.columnWidth();
+    for (const panel of this.panels) {
+      await turn();
+      panel.resize(width, this.panels.length < 3);
+      for (const _ of panel.inTurns(this.numbers, () => true)) await turn();
     }
+    this.texts();
+    this.tell();
+    new ResizeObserver(() => this.resize()).observe(this.panelsBox);
+    if (this.name) addEventListener("hashchange", () => { this.restore(); this.draw(); });
+    this.classList.add("ready");
   }
 
   build() {
@@ -42,7 +64,6 @@ export class LiveFigure extends HTMLElement {
     this.first = Object.fromEntries(figure.controls.map((control) => [control.name, control.value]));
     this.controls = { ...this.first };
     this.hiddenLabels = new Set();
-    this.box = make(this, "div", { class: "live-box" });
     // or JupyterLab takes the arrow keys of a slider for its cells
     this.box.addEventListener("keydown", (event) => { if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); });
     const lines = figure.panels.flatMap((panel) => panel.marks.filter((mark) => mark.kind === "line"));
@@ -65,7 +86,6 @@ export class LiveFigure extends HTMLElement {
     }
     make(buttons, "button", { type: "button" }, "Reset").addEventListener("click", () => this.reset());
     this.restore();
-    if (this.name) addEventListener("hashchange", () => { this.restore(); this.draw(); });
   }
 
   // one button for each line: pressed, it is drawn
@@ -109,24 +129,40 @@ export class LiveFigure extends HTMLElement {
     this.later = setTimeout(() => { this.tell(); this.keep(); }, LATER);
   }
 
+  columnWidth() {
+    return Math.floor(parseFloat(getComputedStyle(this.panelsBox).gridTemplateColumns));
+  }
+
   resize() {
-    const width = Math.floor(parseFloat(getComputedStyle(this.panelsBox).gridTemplateColumns)); // of a column
-    for (const panel of this.panels) {
-      if (width > 0 && width !== panel.W) panel.resize(width, this.panels.length < 3);
-    }
-    if (this.panels[0].W) this.draw();
-    this.tell();
+    const width = this.columnWidth();
+    if (!(width > 0)) return; // not shown now
+    const changed = this.panels.filter((panel) => width !== panel.W);
+    if (!changed.length) return;
+    for (const panel of changed) panel.resize(width, this.panels.length < 3);
+    this.draw();
   }
 
   draw() {
     this.numbers = numbers(this.figure, this.controls, this.numbers);
     const shown = (label) => !this.hiddenLabels.has(label);
     for (const panel of this.panels) panel.draw(this.numbers, shown);
-    for (const [name, show] of this.shows) show(this.controls[name]);
-    for (const [note, name] of this.notes) note.textContent = short(this.numbers.c[name]);
+    this.texts();
+  }
+
+  texts() {
+    const { c } = this.numbers;
+    this.write("controls", this.shows.map(([name]) => this.controls[name]), (i, value) => this.shows[i][1](value));
+    this.write("notes", this.notes.map(([, name]) => short(c[name])), (i, text) => { this.notes[i][0].textContent = text; });
     if (!this.figure.ranked) return;
-    const ranks = this.notes.map(([note, name]) => [this.numbers.c[name], note.parentElement]).sort(([a], [b]) => a - b);
-    ranks.forEach(([, button], rank) => { button.style.order = rank; });
+    const order = this.notes.map((_, i) => i).sort((i, j) => c[this.notes[i][1]] - c[this.notes[j][1]]);
+    this.write("order", order, (rank, i) => { this.notes[i][0].parentElement.style.order = rank; });
+  }
+
+  // only what has changed: a browser lays out anew for each word that it is given
+  write(what, values, put) {
+    const before = (this.written ??= {})[what] ?? [];
+    values.forEach((value, i) => { if (value !== before[i]) put(i, value); });
+    this.written[what] = values;
   }
 
   tell() {

@@ -11,19 +11,23 @@ function build(key, make) {
 const chosen = (f, c) => (f.cases ? f.cases[f.by.map((name) => written(c[name])).join("|")] : f);
 const written = (x) => (x === true ? "True" : x === false ? "False" : String(x)); // as Python writes it
 
-const compiled = (source) => build(source, () => new Function(`"use strict"; return ${source};`)());
-
 /** The controls that a function looks at, with their values: when they are the same, so is what it gives. */
 export function key(f, c) {
   const { js, uses } = chosen(f, c);
   return js + uses.map((name) => c[name]);
 }
 
-/** The function of its inputs alone, with the controls filled in. */
+/** The function of its inputs alone, two at most, with the controls filled in. */
 export function bound(f, c) {
-  const { js, uses } = chosen(f, c), g = compiled(js), settings = uses.map((name) => c[name]);
-  return (...inputs) => g(...inputs, ...settings);
+  const { js, uses } = chosen(f, c), own_ = uses.map(own).join(", "), inputs = inputsOf(js) - uses.length;
+  const call = ["", "a", "a, b"][inputs], given = [call, own_].filter(Boolean).join(", ");
+  return build(`${js} bound`, () => new Function("c", `"use strict";
+    ${uses.map((name) => `const ${own(name)} = c.${name};`).join(" ")}
+    const f = ${js};
+    return (${call}) => f(${given});`))(c);
 }
+
+const inputsOf = (js) => js.slice(1, js.indexOf(")")).split(",").filter((name) => name.trim()).length;
 
 const own = (name) => `$${name}`; // no other variable begins like this
 
@@ -50,6 +54,22 @@ function loop(spec, c, lastOnly) {
   });
 }
 
+const EVERY = 8; // as lrbook.figure has it
+
+/** Where a valley over 0 to count - 1 is lowest: of every eighth place, then 4, 2 and 1 to either side. */
+export function lowest(count, f) {
+  let at = 0, least = Infinity;
+  const look = (places) => {
+    for (const k of places) {
+      const y = k >= 0 && k < count ? f(k) : NaN;
+      if (y < least) [least, at] = [y, k];
+    }
+  };
+  look(Array.from({ length: Math.ceil(count / EVERY) }, (_, k) => k * EVERY));
+  for (let step = EVERY / 2; step >= 1; step /= 2) look([at - step, at + step]);
+  return at;
+}
+
 /** The columns of a sequence, by name; with `best` the value of the control that it has chosen. */
 export function run(spec, c) {
   const n = typeof spec.steps === "string" ? c[spec.steps] : spec.steps;
@@ -57,30 +77,39 @@ export function run(spec, c) {
   if (spec.best) {
     const [name, column, candidates] = spec.best, i = spec.columns.indexOf(column);
     const last = loop(spec, c, true), trial = { ...c };
-    let lowest = Infinity;
-    for (const candidate of candidates) {
-      trial[name] = candidate;
-      const end = last(n, trial)[i];
-      if (end < lowest) [lowest, best] = [end, candidate];
-    }
-    settings = { ...c, [name]: best ?? candidates[0] };
+    const end = (k) => last(n, Object.assign(trial, { [name]: candidates[k] }))[i];
+    best = candidates[lowest(candidates.length, end)];
+    settings = { ...c, [name]: best };
   }
   const columns = loop(spec, c, false)(n, settings);
   return { best, ...Object.fromEntries(spec.columns.map((name, i) => [name, columns[i]])) };
 }
 
-const sequenceKey = (spec, c) =>
-  [c[spec.steps], ...["start", "update", "output"].map((name) => key(spec[name], c))].join();
+// what is looked for among candidates is not looked at
+const sequenceKey = (spec, c) => {
+  const given = spec.best ? { ...c, [spec.best[0]]: undefined } : c;
+  return [c[spec.steps], ...["start", "update", "output"].map((name) => key(spec[name], given))].join();
+};
 
-/** All numbers of a figure: what has not changed since `before` is taken over. */
-export function numbers(figure, controls, before) {
+/** All numbers of a figure, in turns, one sequence each: what has not changed since `before` is taken over. */
+export function* inTurns(figure, controls, before) {
   const c = { ...controls }, sequences = {}, keys = {}, values = {};
   for (const [name, spec] of Object.entries(figure.sequences)) {
     keys[name] = sequenceKey(spec, c);
     sequences[name] = before?.keys[name] === keys[name] ? before.sequences[name] : run(spec, c);
+    yield;
   }
   for (const [name, spec] of Object.entries(figure.values)) c[name] = values[name] = value(spec, c, sequences);
   return { sequences, keys, values, c };
+}
+
+/** All numbers of a figure at once. */
+export function numbers(figure, controls, before) {
+  const turns = inTurns(figure, controls, before);
+  for (;;) {
+    const { done, value: made } = turns.next();
+    if (done) return made;
+  }
 }
 
 function value(spec, c, sequences) {

@@ -6,7 +6,7 @@ import { svg } from "./dom.js";
 import { extent, path, scale, ticks } from "./scale.js";
 
 export const COLORS = 7;
-const LEVELS = 8, GRID = 96;
+const LEVELS = 8, GRID = 60;
 const DRAW = { line: "line", levels: "levels", point: "point", handle: "moveHandle" };
 let count = 0;
 
@@ -102,6 +102,11 @@ export class Panel {
   }
 
   draw(numbers, shown) {
+    for (const _ of this.inTurns(numbers, shown));
+  }
+
+  /** The axes and one mark after the other. */
+  *inTurns(numbers, shown) {
     this.numbers = numbers;
     const { spec } = this, { sequences, c } = numbers;
     const lines = spec.marks.filter((mark) => mark.kind === "line" && shown(mark.label));
@@ -114,7 +119,10 @@ export class Panel {
       return extent(columns, log);
     };
     this.scales(axis("x", spec.xlog), axis("y", spec.ylog));
-    spec.marks.forEach((mark, i) => this[DRAW[mark.kind]](this.marks[i], mark, c, sequences, shown));
+    for (const [i, mark] of spec.marks.entries()) {
+      this[DRAW[mark.kind]](this.marks[i], mark, c, sequences, shown);
+      yield;
+    }
   }
 
   scales(x, y) {

@@ -44,17 +44,19 @@ const FAR = 1e5; // pixels: a run that leaves goes on beyond the edge, but SVG r
 
 /** The path through points in pixels; gaps where one is not finite, stairs where the value holds until the next. */
 export function path(count, x, y, look) {
-  let d = "", pen = false;
+  let d = "", pen = false, lastX = NaN, lastY = NaN;
   for (let i = 0; i < count; i++) {
     const px = pixel(x(i)), py = pixel(y(i));
     if (Number.isNaN(px + py)) pen = false;
     else if (look === "dots") d += `M${px},${py}h0`;
     else {
+      if (pen && i < count - 1 && Math.abs(px - lastX) < NEAR && Math.abs(py - lastY) < NEAR) continue;
       d += !pen ? `M${px},${py}` : look === "stairs" ? `H${px}V${py}` : `L${px},${py}`;
-      pen = true;
+      [pen, lastX, lastY] = [true, px, py];
     }
   }
   return d;
 }
 
+const NEAR = 0.5; // pixels: what nobody sees is not drawn
 const pixel = (v) => Math.round(10 * Math.max(-FAR, Math.min(FAR, v))) / 10;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { allowed, numbers, say, SCALES, short } from "../src/engine.js";
+import { allowed, lowest, numbers, say, SCALES, short } from "../src/engine.js";
 import { extent, path, scale, ticks } from "../src/scale.js";
 
 const f = (js, uses = []) => ({ js, uses });
@@ -43,11 +43,29 @@ test("each choice has its source", () => {
 });
 
 test("the best candidate is that with which the column ends lowest", () => {
-  // the square of 5 - rate * step
-  const miss = { columns: ["y"], steps: 2, size: 0, best: ["rate", "y", [1, 2, 3, NaN]], start: f("() => { return []; }"), update: f("(t) => { return []; }"), output: f("(t, rate) => { return [(5 - rate * t) * (5 - rate * t)]; }", ["rate"]) };
+  // the square of 4 - rate * step
+  const miss = { columns: ["y"], steps: 2, size: 0, best: ["rate", "y", [1, 2, 3, NaN]], start: f("() => { return []; }"), update: f("(t) => { return []; }"), output: f("(t, rate) => { return [(4 - rate * t) * (4 - rate * t)]; }", ["rate"]) };
   const { sequences, values } = numbers(figure({ miss }, { best: { sequence: "miss", column: "", which: "best" } }), {});
   assert.equal(values.best, 2);
-  assert.deepEqual([...sequences.miss.y], [25, 9, 1]);
+  assert.deepEqual([...sequences.miss.y], [16, 4, 0]);
+});
+
+test("the lowest place of a valley is found, wherever it lies, and a place that is no number is passed over", () => {
+  for (const count of [1, 7, 8, 9, 50])
+    for (let deep = 0; deep < count; deep++) {
+      let asked = 0;
+      assert.equal(lowest(count, (k) => { asked++; return (k - deep) ** 2; }), deep);
+      assert.ok(asked <= Math.ceil(count / 8) + 6);
+    }
+  assert.equal(lowest(20, (k) => (k < 13 ? NaN : k)), 13);
+  assert.equal(lowest(20, () => NaN), 0);
+});
+
+test("the best is not looked for again when the control that it replaces is moved", () => {
+  const miss = { columns: ["y"], steps: 2, size: 0, best: ["rate", "y", [1, 2, 3]], start: f("() => { return []; }"), update: f("(t) => { return []; }"), output: f("(t, rate, goal) => { return [(goal - rate * t) * (goal - rate * t)]; }", ["rate", "goal"]) };
+  const before = numbers(figure({ miss }), { rate: 1, goal: 5 });
+  assert.equal(numbers(figure({ miss }), { rate: 9, goal: 5 }, before).sequences.miss, before.sequences.miss);
+  assert.notEqual(numbers(figure({ miss }), { rate: 9, goal: 4 }, before).sequences.miss, before.sequences.miss);
 });
 
 test("values may use those before them, and words have limits", () => {
@@ -117,5 +135,8 @@ test("a path has gaps where a number is not finite, and stays within what SVG ta
   assert.equal(draw([1, 2, NaN, 4, 5]), "M0,1L10,2M30,4L40,5");
   assert.equal(draw([1, 2], "stairs"), "M0,1H10V2");
   assert.equal(draw([1, NaN, 2], "dots"), "M0,1h0M20,2h0");
+  const flat = path(101, (i) => i / 10, () => 3, "line"); // a step of a tenth of a pixel: every fifth, and the last
+  assert.deepEqual([flat.split("L").length, flat.split("L").at(-1)], [21, "10,3"]);
+  assert.equal(path(3, (i) => i / 10, (i) => 50 * (i % 2), "line"), "M0,0L0.1,50L0.2,0"); // but every jump
   assert.equal(draw([1e39, -1e39]), "M0,100000L10,-100000");
 });
