@@ -308,8 +308,8 @@ def test_figures_are_accessible_and_fit(width, scheme, tab, tmp_path):
     context = tab.context.browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     seen = context.new_page()
     seen.goto(file.as_uri())
-    seen.wait_for_selector("lr-figure.ready")
-    assert seen.locator("lr-figure.ready").count() == len(FIGURES)
+    ready = f"document.querySelectorAll('lr-figure.ready').length == {len(FIGURES)}"
+    seen.wait_for_function(ready)
     found = Axe().run(seen, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
     assert found.violations_count == 0, found.generate_report()
     assert len(found.response["passes"]) > 10, "rules that were looked at"

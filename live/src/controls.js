@@ -14,7 +14,7 @@ export function input(parent, control, id, changed) {
 function slider(parent, control, id, changed) {
   const [to, from] = SCALES[control.scale](control), { label, low, high, whole } = control;
   const steps = whole && high - low < STEPS ? high - low : STEPS;
-  const row = make(parent, "div", { class: "row" });
+  const row = make(parent, "div", { class: "control" });
   make(row, "label", { for: id }, label);
   const range = make(row, "input", { id, type: "range", min: 0, max: steps, step: 1 });
   const exact = make(row, "input", { type: "number", step: "any", min: low, max: high, "aria-label": `${label}, exactly` });
@@ -36,7 +36,7 @@ function slider(parent, control, id, changed) {
 }
 
 function choice(parent, control, id, changed) {
-  const row = make(parent, "div", { class: "row" });
+  const row = make(parent, "div", { class: "control" });
   make(row, "label", { for: id }, control.label);
   const select = make(row, "select", { id });
   for (const option of control.options) make(select, "option", { value: option }, option);
@@ -45,7 +45,7 @@ function choice(parent, control, id, changed) {
 }
 
 function toggle(parent, control, id, changed) {
-  const row = make(parent, "div", { class: "row" });
+  const row = make(parent, "div", { class: "control" });
   make(row, "label", { for: id }, control.label);
   const box = make(row, "input", { id, type: "checkbox" });
   box.addEventListener("change", () => changed(box.checked));
