@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from itertools import product
 from keyword import iskeyword
+from string import Formatter
 from types import SimpleNamespace
 from typing import Any
 
@@ -245,6 +246,36 @@ class Figure:
     say: str = ""
     buttons: Rows[Button] = ()
     ranked: bool = False
+
+    def __post_init__(self) -> None:
+        names = [control.name for control in self.controls]
+        if len(set(names)) != len(names):
+            raise ValueError(f"controls must have names that differ, got {names}")
+        marks = [mark for panel in self.panels for mark in panel.marks if isinstance(mark, Line)]
+        for mark in marks:
+            self._check(f"line {mark.label!r}", mark.sequence, mark.y, *([mark.x] if mark.x else []))
+        for name, value in self.values.items():
+            if isinstance(value, Of):
+                self._check(f"value {name!r}", value.sequence, *([value.column] if value.column else []))
+        said = {name for _, name, _, _ in Formatter().parse(self.say) if name is not None}
+        asked = said | {mark.note for mark in marks if mark.note}
+        moved = {name for button in self.buttons for name in button.sets}
+        for unknown in (asked - {*names, *self.values}, moved - set(names)):
+            if unknown:
+                raise ValueError(
+                    f"a figure may say and set what it has, the controls {names} and the values "
+                    f"{list(self.values)}, got {sorted(unknown)}"
+                )
+
+    def _check(self, what: str, sequence: str, *columns: str) -> None:
+        """Refuse a sequence or a column that the figure has not."""
+        if sequence not in self.sequences:
+            raise ValueError(f"the {what} must be of a sequence of {list(self.sequences)}, got {sequence!r}")
+        for column in columns:
+            if column not in self.sequences[sequence].columns:
+                raise ValueError(
+                    f"the {what} must be of a column of {self.sequences[sequence].columns}, got {column!r}"
+                )
 
     def numbers(self, **moved: Any) -> dict[str, Any]:
         """All numbers of the figure, with these controls moved: its sequences, and its values."""

@@ -41,6 +41,7 @@ from lrbook import (
 )
 from lrbook.elementary import where
 from lrbook.live import (
+    Button,
     Choice,
     Figure,
     Handle,
@@ -95,6 +96,41 @@ def test_a_control_that_the_figure_has_not_is_refused():
 def test_a_control_that_cannot_be_moved_is_refused(make, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         make()
+
+
+LINE = Sequence(("y",), lambda t, state, c: (t,), 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"controls": [Slider("rate", 0, 1, 0), Switch("rate")]},
+            "must have names that differ, got ['rate', 'rate']",
+        ),
+        (
+            {"panels": [Panel("", "", (Line("a", "r", "y"),))]},
+            "the line 'a' must be of a sequence of ['s'], got 'r'",
+        ),
+        (
+            {"panels": [Panel("", "", (Line("a", "s", "z"),))]},
+            "the line 'a' must be of a column of ('y',), got 'z'",
+        ),
+        ({"panels": [Panel("", "", (Line("a", "s", "y", x="z"),))]}, "of a column of ('y',), got 'z'"),
+        ({"panels": [Panel("", "", (Line("a", "s", "y", note="end"),))]}, "and the values [], got ['end']"),
+        ({"values": {"v": Of("r", "y")}}, "the value 'v' must be of a sequence of ['s'], got 'r'"),
+        ({"values": {"v": Of("s", "z")}}, "the value 'v' must be of a column of ('y',), got 'z'"),
+        (
+            {"say": "at {speed}"},
+            "a figure may say and set what it has, the controls ['rate'] and the values []",
+        ),
+        ({"buttons": [Button("go", {"speed": lambda c: 1.0})]}, "got ['speed']"),
+    ],
+)
+def test_a_figure_that_names_what_it_has_not_is_refused(given, message):
+    whole = {"panels": [], "controls": [Slider("rate", 0, 1, 0)], "sequences": {"s": LINE}}
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Figure(**(whole | given))
 
 
 def test_a_function_is_traced_once_for_each_choice_that_it_looks_at():
