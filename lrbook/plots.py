@@ -211,7 +211,8 @@ def _draw(ax: Any, panel: Any, numbers: dict[str, Any], colors: dict[str, str]) 
     c = numbers["at"]
     for axis, scale in (("x", panel.xlog), ("y", panel.ylog)):
         getattr(ax, f"set_{axis}scale")("log" if scale else "linear")
-        getattr(ax, f"set_{axis}lim")(*(getattr(panel, axis) or ()))
+        if limits := getattr(panel, axis):
+            getattr(ax, f"set_{axis}lim")(*limits)
     ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel)
     for mark in panel.marks:
         kind = type(mark).__name__
@@ -233,7 +234,7 @@ def _draw(ax: Any, panel: Any, numbers: dict[str, Any], colors: dict[str, str]) 
             _cross(ax, mark.x and float(mark.x(c)), mark.y and float(mark.y(c)), mark.label)
         else:
             x, y = mark.at(c)
-            _cross(ax, x, y, "")
+            _cross(ax, x, y, mark.label)
 
 
 def _cross(ax: Any, x: float | None, y: float | None, label: str) -> None:
@@ -264,5 +265,6 @@ def _levels(ax: Any, mark: Any, c: Any) -> None:
     plane = np.array([[float(mark.function(np.float64(x), np.float64(y), c)) for x in across] for y in up])
     values = np.array(mark.values) if mark.values else np.nanmax(plane) * 4.0 ** -np.arange(8, 0, -1)
     draw = ax.contourf if mark.filled else ax.contour
-    shades = {"cmap": "Blues_r", "alpha": 0.6} if mark.filled else {"colors": GREY, "linewidths": 0.5}
+    lines = {"colors": GREY, "linewidths": 0.5}
+    shades = {"cmap": "Greys", "alpha": 0.5, "extend": "max"} if mark.filled else lines
     draw(across, up, np.log(np.maximum(plane, 1e-300)), np.log(values), **shades)

@@ -297,6 +297,7 @@ def test_a_still_picture_shows_every_kind_of_mark():
         picture = plots.still(made)
         assert picture == plots.still(made)
         assert picture.count('id="axes_') == {3: 3, 5: 6}[count]
+        assert re.search(r"<!-- 10(\.0)? -->", picture), "the axis of the steps goes to the last"
         for text in ("cross", "upright", "level", "line 8"):
             assert f"<!-- {text} -->" in picture
         assert [mark["kind"] for mark in made.data()["panels"][1]["marks"]] == [

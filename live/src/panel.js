@@ -47,6 +47,7 @@ export class Panel {
     const knob = svg(group, "g", { class: "knob", tabindex: 0, role: "slider", "aria-label": mark.label });
     svg(knob, "circle", { r: 16, class: "around" });
     svg(knob, "circle", { r: 7 });
+    svg(knob, "text", { y: 4, "aria-hidden": "true" }, mark.label);
     const set = (x, y) => {
       [x, y] = [x, y].map((v) => +v.toPrecision(4)); // a hand is no finer, and a link to it stays short
       const named = [[mark.x, x], [mark.y, y]].filter(([name]) => typeof name === "string");
@@ -193,6 +194,8 @@ export class Panel {
     const px = within(at[0], this.left, this.width), py = within(at[1], this.top, this.height);
     this.through(across, mark, px, py);
     knob.setAttribute("transform", `translate(${px}, ${py})`);
+    const end = px + 12 + 7 * mark.label.length > this.left + this.width; // letters of some seven pixels
+    place(knob.lastChild, { x: end ? -12 : 12, "text-anchor": end ? "end" : "start" });
     const axis = mark.x ? this.x : this.y, [low, high] = axis.domain;
     const names = [mark.x, mark.y].filter((at) => typeof at === "string").concat(Object.keys(mark.sets));
     place(knob, {
