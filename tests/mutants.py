@@ -224,7 +224,11 @@ MUTANTS = {
         ('if lib.isdtype(step.dtype, "real floating") else wide', "if True else wide"),
     ],
     "figure": [
-        ("if unknown:", "if False:"),
+        ("unknown = set(moved) - set(vars(c))", "unknown = set()"),
+        (
+            "for unknown in (asked - {*names, *self.values}, moved - set(names)):",
+            "for unknown in (moved - set(names),):",
+        ),
         ("at = EVERY * int(np.argmin(ends[::EVERY]))", "at = 0"),
         ("for step in (4, 2, 1):", "for step in (4, 2):"),
         ("np.where(np.isnan(last), np.inf, last)", "last"),

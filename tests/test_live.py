@@ -39,7 +39,7 @@ from lrbook import (
     plots,
     steps_of,
 )
-from lrbook.elementary import where
+from lrbook.elementary import sqrt, square, where
 from lrbook.live import (
     Button,
     Choice,
@@ -58,6 +58,7 @@ from lrbook.live import (
     rates,
     responses,
     schedules,
+    short,
 )
 
 
@@ -65,6 +66,10 @@ def test_a_figure_says_in_words_what_it_shows():
     made = schedules({"line": PolynomialDecay(2.0, 4, end_lr=0.0)}, 4)
     assert repr(made) == "line covers 5."
     assert made.words(lr=4.0) == "line covers 10."
+
+
+def test_zero_is_said_as_zero():
+    assert [short(x) for x in (0.0, -0.5, 1e-3, 99999.0, -1e5)] == ["0", "-0.5", "0.001", "99999", "-1e5"]
 
 
 def test_a_control_that_the_figure_has_not_is_refused():
@@ -168,6 +173,16 @@ def test_the_best_of_the_candidates_is_the_one_that_ends_lowest():
     assert shown.numbers()["values"]["best"] == (0.01, 0.1, 0.5, 3.0)[int(np.argmin(ends))]
     assert np.isclose(shown.numbers()["sequences"]["run"]["loss"][-1], min(ends), rtol=1e-12)
     assert shown.numbers(length=2)["values"]["best"] == 0.5
+
+
+@pytest.mark.parametrize("deep", [0.0, 3.0, 21.0, 29.0])
+def test_the_best_is_found_in_a_long_row_of_candidates_some_of_which_give_no_number(deep):
+    def output(t, state, c):
+        return (square(c.rate - deep) + 0 * sqrt(29 - c.rate),)  # above 29 no number
+
+    tried = ("rate", "y", tuple(map(float, range(60))))
+    made = Figure([], [], {"s": Sequence(("y",), output, 1, best=tried)}, {"best": Of("s", which="best")})
+    assert made.numbers()["values"]["best"] == deep
 
 
 def test_schedules_have_a_control_for_each_number_and_flag():
