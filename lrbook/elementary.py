@@ -204,8 +204,7 @@ def maximum(x: Any, y: Any) -> Any:
 
 def where(condition: Any, x: Any, y: Any) -> Any:
     """`x` where `condition` holds and `y` elsewhere."""
-    arrays = any(is_array(value) and not is_traced(value) for value in (x, y))
-    if isinstance(condition, bool) and not arrays:
+    if isinstance(condition, bool) and not any(is_array(v) and not is_traced(v) for v in (x, y)):
         return x if condition else y  # with arrays the shape must not depend on the condition
     lib = library(condition, x, y)
     return lib.where(lib.asarray(condition) if isinstance(condition, bool) else condition, x, y)

@@ -1,220 +1,36 @@
-"""What a live figure is made of: controls, sequences of numbers, marks, and the code that it becomes."""
+"""A live figure: its numbers, its words, and the code that it becomes."""
 
 from __future__ import annotations
 
 import base64
 import html
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass, field
 from importlib import resources
 from itertools import product
-from keyword import iskeyword
 from string import Formatter
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from lrbook.parts import (
+    Button,
+    Choice,
+    Controls,
+    Handle,
+    Levels,
+    Line,
+    Of,
+    Panel,
+    Point,
+    Sequence,
+    Slider,
+    Words,
+)
 from lrbook.trace import javascript, traced
-
-Controls = Any  # the value of each control, by its name; a function that is given them may be traced
-Function = Callable[[Controls], Any]
-
-# --- what a reader moves
-
-
-@dataclass(frozen=True)
-class Slider:
-    """A number between `low` and `high`, whose slider moves evenly on a scale.
-
-    The scale is ``"linear"``, ``"log"``, or ``"toward1"``, where 1 − value is what a log scale would have.
-    """
-
-    name: str
-    low: float
-    high: float
-    value: float
-    label: str = ""
-    scale: str = "linear"
-    whole: bool = False
-
-    def __post_init__(self) -> None:
-        _check_name(self.name)
-        if self.scale not in ("linear", "log", "toward1"):
-            raise ValueError(f"scale must be linear, log or toward1, got {self.scale!r}")
-        if not (-np.inf < self.low <= self.value <= self.high < np.inf and self.low < self.high):
-            raise ValueError(
-                f"{self.name} must have low <= value <= high, and low < high, "
-                f"got {self.low}, {self.value}, {self.high}"
-            )
-        if (self.scale == "log" and self.low <= 0) or (self.scale == "toward1" and self.high >= 1):
-            raise ValueError(f"{self.name} leaves its {self.scale} scale, got {self.low} to {self.high}")
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of several words, the first to begin with; its rules are traced once for each."""
-
-    name: str
-    options: tuple[Any, ...]
-    label: str = ""
-
-    def __post_init__(self) -> None:
-        _check_name(self.name)
-        if len(set(self.options)) != len(self.options) or len(self.options) < 2:
-            raise ValueError(f"{self.name} must have options that differ, two or more, got {self.options}")
-
-    @property
-    def value(self) -> Any:
-        """What it is before anybody chooses."""
-        return self.options[0]
-
-
-@dataclass(frozen=True)
-class Switch(Choice):
-    """On or off, as `value` says."""
-
-    options: tuple[Any, ...] = (False, True)
-
-
-@dataclass(frozen=True)
-class Button:
-    """What sets controls to values that are worked out from all of them, such as the best ones."""
-
-    label: str
-    sets: Mapping[str, Function]
-
-
-# inputs of functions, and words of JavaScript that Python leaves free
-RESERVED = {
-    "t", "at", "across", "up", "var", "let", "const", "new", "this", "function", "switch", "case",
-    "default", "do", "enum", "export", "extends", "super", "static", "typeof", "void", "throw", "catch",
-    "delete", "instanceof", "debugger", "eval", "arguments", "null", "true", "false", "undefined",
-}  # fmt: skip
-
-
-def _check_name(name: str) -> None:
-    """Refuse a name that a script could not use, or uses for something else."""
-    letter, rest = name[:1], name[1:]
-    good = name.isidentifier() and name.isascii() and not iskeyword(name) and name not in RESERVED
-    if not good or (letter in "sx" and rest.isdigit()):
-        raise ValueError(f"the name of a control must be free for a variable of a script, got {name!r}")
-
-
-# --- what follows from it
-
-EVERY = 8  # candidates: where these are lowest, those between are looked at
-
-
-@dataclass(frozen=True)
-class Sequence:
-    """Numbers at each of `steps` + 1 steps: a state that is updated, and what is shown of it.
-
-    ``start(c)`` is the state at step 0, a tuple; ``update(t, state, c)`` the next one;
-    ``output(t, state, c)`` gives a number for each of the `columns`. With `best`, the name of a control, a
-    column and candidates, that control has the candidate with which the column ends lowest, if the end
-    has one valley as a function of it.
-    """
-
-    columns: tuple[str, ...]
-    output: Callable[..., tuple[Any, ...]]
-    steps: int | str
-    start: Callable[..., tuple[Any, ...]] = lambda c: ()
-    update: Callable[..., tuple[Any, ...]] = lambda t, state, c: ()
-    best: tuple[str, str, tuple[float, ...]] | None = None
-
-    def run(self, steps: int, c: Controls) -> Iterator[tuple[Any, ...]]:
-        """What is shown at each step."""
-        state = tuple(np.float64(x) if np.ndim(x) == 0 else x for x in self.start(c))
-        for t in range(steps + 1):
-            yield self.output(float(t), state, c)
-            state = tuple(self.update(float(t), state, c))
-
-
-@dataclass(frozen=True)
-class Of:
-    """A column's ``"last"``, ``"largest"`` or ``"smallest"`` number, or a sequence's ``"best"`` control."""
-
-    sequence: str
-    column: str = ""
-    which: str = "last"
-
-
-@dataclass(frozen=True)
-class Words:
-    """The first word whose limit lies above a number, or the last word."""
-
-    number: Function
-    limits: tuple[float, ...]
-    words: tuple[str, ...]
-
-
-# --- what is drawn
-
-
-@dataclass(frozen=True)
-class Line:
-    """A column of a sequence over another, or over the step; lines of one label have one colour."""
-
-    label: str
-    sequence: str
-    y: str
-    x: str | None = None
-    note: str = ""  # the name of a value that stands beside the label
-    look: str = "line"  # or "stairs", "dots", "dashed", "thin"
-
-
-@dataclass(frozen=True)
-class Levels:
-    """Where a function of the plane has one value: `values`, or eight of them down from its highest."""
-
-    function: Callable[[Any, Any, Controls], Any]
-    values: tuple[float, ...] = ()
-    filled: bool = False
-
-
-@dataclass(frozen=True)
-class Point:
-    """A mark that follows the controls: a cross, or a line across the panel where `x` or `y` is left out."""
-
-    label: str
-    x: Function | None = None
-    y: Function | None = None
-
-
-@dataclass(frozen=True)
-class Handle:
-    """What is dragged: it stands at controls, by their names, or at functions of them, and sets the controls.
-
-    Where `x` or `y` is left out it is a line across the panel. What it stands at by name it sets;
-    `sets` has functions of the place it is dragged to, and of the controls, for anything else.
-    """
-
-    label: str
-    x: str | Function | None = None
-    y: str | Function | None = None
-    sets: Mapping[str, Callable[[Any, Any, Controls], Any]] = field(default_factory=dict)
-
-    def at(self, c: Controls) -> tuple[float | None, float | None]:
-        """Where it stands."""
-        x, y = (float(getattr(c, a) if isinstance(a, str) else a(c)) if a else None for a in (self.x, self.y))
-        return x, y
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Axes with marks in them. A range is (low, high), or None where the numbers decide."""
-
-    title: str
-    xlabel: str
-    marks: tuple[Any, ...]
-    x: tuple[float, float] | None = None
-    y: tuple[float, float] | None = None
-    ylabel: str = ""
-    xlog: bool = False
-    ylog: bool = False
 
 
 @dataclass(frozen=True)
@@ -277,9 +93,13 @@ class Figure:
                     f"the {what} must be of a column of {self.sequences[sequence].columns}, got {column!r}"
                 )
 
+    def first(self) -> SimpleNamespace:
+        """The controls before anything is moved."""
+        return SimpleNamespace(**{control.name: control.value for control in self.controls})
+
     def numbers(self, **moved: Any) -> dict[str, Any]:
         """All numbers of the figure, with these controls moved: its sequences, and its values."""
-        c = SimpleNamespace(**{control.name: control.value for control in self.controls})
+        c = self.first()
         unknown = set(moved) - set(vars(c))
         if unknown:
             raise ValueError(f"the controls of the figure are {list(vars(c))}, got {sorted(unknown)}")
@@ -287,33 +107,10 @@ class Figure:
         sequences, best = {}, {}
         with np.errstate(all="ignore"):  # a run that leaves is shown as one
             for name, sequence in self.sequences.items():
-                steps, settings = self._steps(sequence, c), SimpleNamespace(**vars(c))
-                if sequence.best:
-                    best[name] = self._best(sequence, steps, c)
-                    setattr(settings, sequence.best[0], best[name])
-                columns = zip(*sequence.run(steps, settings), strict=True)
-                made = [np.array(column, dtype=float) for column in columns]
-                sequences[name] = dict(zip(sequence.columns, made, strict=True))
+                sequences[name], best[name] = sequence.numbers(c)
             for name, value in self.values.items():
                 setattr(c, name, self._value(value, c, sequences, best))
         return {"sequences": sequences, "values": {name: getattr(c, name) for name in self.values}, "at": c}
-
-    @staticmethod
-    def _steps(sequence: Sequence, c: Controls) -> int:
-        """How many updates the sequence makes."""
-        return int(getattr(c, sequence.steps)) if isinstance(sequence.steps, str) else sequence.steps
-
-    @staticmethod
-    def _best(sequence: Sequence, steps: int, c: Controls) -> float:
-        """The candidate with which the column ends lowest: of every eighth, then 4, 2, 1 to either side."""
-        name, column, candidates = sequence.best or ("", "", ())
-        every = SimpleNamespace(**vars(c) | {name: np.array(candidates)})  # all at once, as an array
-        last = list(sequence.run(steps, every))[-1][sequence.columns.index(column)]
-        ends = np.broadcast_to(np.where(np.isnan(last), np.inf, last), len(candidates))
-        at = EVERY * int(np.argmin(ends[::EVERY]))
-        for step in (4, 2, 1):
-            at = min((at, at - step, at + step), key=lambda k: ends[k] if 0 <= k < len(ends) else np.inf)
-        return candidates[at]
 
     @staticmethod
     def _value(value: Any, c: Controls, sequences: Any, best: Any) -> Any:
@@ -343,8 +140,8 @@ class Figure:
                     "kind": type(control).__name__.lower(),
                     **vars(control),
                     "label": control.label or control.name,
+                    "value": control.value,
                 }
-                | {"value": control.value}
                 for control in self.controls
             ],
             "sequences": {name: code.sequence(sequence) for name, sequence in self.sequences.items()},
@@ -369,25 +166,21 @@ class Figure:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         from lrbook import plots
 
-        picture = plots.still(self)
+        picture, said = plots.still(self), self.words()
         encoded = base64.b64encode(picture.encode()).decode()
-        image = f'<img alt="{html.escape(self.words())}" src="data:image/svg+xml;base64,{encoded}">'
-        script = f"\n<script>\n{_script()}</script>" if _brings(self) else ""
-        return {
-            "text/html": self.element(image) + script,
-            "image/svg+xml": picture,
-            "text/plain": repr(self),
-        }
+        image = f'<img alt="{html.escape(said)}" src="data:image/svg+xml;base64,{encoded}">'
+        script = f"\n<script>\n{_script()}</script>" if _brings(said) else ""
+        return {"text/html": self.element(image) + script, "image/svg+xml": picture, "text/plain": said}
 
 
 _first: list[str] = []  # what the figure said that brought the script to this kernel's notebook
 
 
-def _brings(figure: Figure) -> bool:
-    """Whether the figure brings the script: the first of a notebook does, whenever it is shown."""
+def _brings(said: str) -> bool:
+    """Whether the figure that says this brings the script: the first of a notebook does, whenever shown."""
     if not _first:
-        _first.append(repr(figure))
-    return _first[0] == repr(figure)
+        _first.append(said)
+    return _first[0] == said
 
 
 def _script() -> str:
@@ -464,8 +257,7 @@ class _Code:
 
     def sequence(self, sequence: Sequence) -> dict[str, Any]:
         """The functions of a sequence, its state taken apart."""
-        c = SimpleNamespace(**{control.name: control.value for control in self.figure.controls})
-        size = len(sequence.start(c))
+        size = len(sequence.start(self.figure.first()))
         state = [f"s{i}" for i in range(size)]
         return {
             "columns": sequence.columns,
@@ -497,7 +289,7 @@ class _Code:
         made = {"kind": type(mark).__name__.lower(), **vars(mark)}
         if isinstance(mark, Levels):
             made["function"] = self.function(mark.function, ["across", "up"])
-        if isinstance(mark, (Point, Handle)):
+        if isinstance(mark, Point):
             made |= {axis: self.function(at) if callable(at := getattr(mark, axis)) else at for axis in "xy"}
         if isinstance(mark, Handle):
             made["sets"] = {name: self.function(f, ["across", "up"]) for name, f in mark.sets.items()}

@@ -25,12 +25,13 @@ from typing import Any
 import numpy as np
 
 from lrbook.calling import Schedule
-from lrbook.elementary import power
-from lrbook.figure import (
+from lrbook.elementary import square
+from lrbook.figure import Figure, short
+from lrbook.hyperparameters import BELOW_ONE, COUNT, FRACTION, Hyperparameters, _rules
+from lrbook.parts import (
     Button,
     Choice,
     Controls,
-    Figure,
     Handle,
     Levels,
     Line,
@@ -41,9 +42,7 @@ from lrbook.figure import (
     Slider,
     Switch,
     Words,
-    short,
 )
-from lrbook.hyperparameters import BELOW_ONE, COUNT, FRACTION, Hyperparameters, _rules
 from lrbook.stepping import Optimizer
 
 __all__ = [
@@ -171,9 +170,7 @@ def _key(label: str) -> str:
     return "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in label)
 
 
-def curve(
-    function: Callable[[Any, Controls], Any], low: float, high: float, *, log: bool = False
-) -> Sequence:
+def curve(function: Callable[[Any, Controls], Any], low: float, high: float) -> Sequence:
     """A function of one number, drawn from `low` to `high`; its columns are ``x`` and ``y``.
 
     >>> line = curve(lambda x, c: 2 * x, 0.0, 1.0)
@@ -183,8 +180,7 @@ def curve(
     points = 240
 
     def output(t: Any, state: Any, c: Controls) -> tuple[Any, Any]:
-        part = t / points
-        x = low * power(high / low, part) if log else low + (high - low) * part
+        x = low + (high - low) * (t / points)
         return x, function(x, c)
 
     return Sequence(("x", "y"), output, points)
@@ -204,7 +200,7 @@ def rates(
     make, bowl = _once(make), bowl and _once(bowl)
 
     def begin(c: Controls) -> tuple[Any, ...]:
-        return (0.0, *(x * x for x in (start(c) if callable(start) else start))) if bowl else (0.0,)
+        return (0.0, *(square(x) for x in (start(c) if callable(start) else start))) if bowl else (0.0,)
 
     def update(t: Any, state: Any, c: Controls) -> tuple[Any, ...]:
         rate, (distance, *squares) = make(c)(t), state
@@ -215,14 +211,9 @@ def rates(
 
     def output(t: Any, state: Any, c: Controls) -> tuple[Any, ...]:
         shown = (make(c)(t), state[0])
-        return (*shown, _loss(bowl(c), np.array(state[1:]))) if bowl else shown
+        return (*shown, bowl(c).mean_loss(np.array(state[1:]).T)) if bowl else shown
 
     return Sequence(("rate", "distance", "loss")[: 2 + bool(bowl)], output, steps, begin, update, best)
-
-
-def _loss(bowl: Any, squares: np.ndarray) -> Any:
-    """The expected loss of a bowl, of mean squares along the first axis."""
-    return sum(curvature * square for curvature, square in zip(bowl.eigenvalues, squares, strict=True)) / 2
 
 
 def responses(

@@ -12,6 +12,7 @@ import numpy as np
 
 from lrbook.elementary import in_notebook
 from lrbook.hyperparameters import as_count
+from lrbook.parts import Levels, Line
 
 BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY, GREY = (
     "#0072B2", "#D55E00", "#009E73", "#AA4499", "#C78C00", "#56B4E9", "#555555"
@@ -178,7 +179,7 @@ def still(figure: Any) -> str:
         picture, axes = plt.subplots(
             down, across, figsize=(6.4, (2.1 if across == 3 else 2.9) * down), squeeze=False
         )
-        labels = dict.fromkeys(m.label for p in figure.panels for m in p.marks if hasattr(m, "sequence"))
+        labels = dict.fromkeys(m.label for p in figure.panels for m in p.marks if isinstance(m, Line))
         colors = dict(zip(labels, cycle(COLORS), strict=False))
         for ax, panel in zip(axes.flat, figure.panels, strict=False):
             _draw(ax, panel, numbers, colors)
@@ -215,8 +216,7 @@ def _draw(ax: Any, panel: Any, numbers: dict[str, Any], colors: dict[str, str]) 
             getattr(ax, f"set_{axis}lim")(*limits)
     ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel)
     for mark in panel.marks:
-        kind = type(mark).__name__
-        if kind == "Line":
+        if isinstance(mark, Line):
             columns = numbers["sequences"][mark.sequence]
             y = columns[mark.y]
             again = list(colors).index(mark.label) >= len(COLORS)
@@ -228,10 +228,8 @@ def _draw(ax: Any, panel: Any, numbers: dict[str, Any], colors: dict[str, str]) 
                 label=mark.label,
                 **look,
             )
-        elif kind == "Levels":
+        elif isinstance(mark, Levels):
             _levels(ax, mark, c)
-        elif kind == "Point":
-            _cross(ax, mark.x and float(mark.x(c)), mark.y and float(mark.y(c)), mark.label)
         else:
             x, y = mark.at(c)
             _cross(ax, x, y, mark.label)

@@ -79,7 +79,7 @@ class Quadratic(Hyperparameters):
 
     def loss(self, theta: Any) -> Any:
         """The loss at each `theta` of shape (..., d), of shape (...)."""
-        return (self.eigenvalues * square(theta)).sum(axis=-1) / 2
+        return self.mean_loss(square(theta))
 
     def gradient(self, theta: Any, rng: np.random.Generator | None = None) -> Any:
         """The gradient at `theta`, of its shape; with the noise drawn from `rng` if there is one."""
@@ -95,6 +95,10 @@ class Quadratic(Hyperparameters):
         Numbers, arrays and symbols are all welcome.
         """
         return square(1 - rate * self.eigenvalues) * mean_square + square(rate * self.noise)
+
+    def mean_loss(self, mean_square: Any) -> Any:
+        """The mean of the loss where that of the squares of the parameters, of shape (..., d), is this."""
+        return (self.eigenvalues * mean_square).sum(axis=-1) / 2
 
     def expected_square(self, theta0: Any, rates: Any) -> np.ndarray:
         r"""The exact mean of :math:`\theta_i^2` before and after each update of a noisy run of SGD.
@@ -145,7 +149,7 @@ class Quadratic(Hyperparameters):
                [0.588, 0.401]])
         """
         squares = self._expected_squares(theta0, rates)
-        return np.array([(self.eigenvalues * mean_square).sum(axis=-1) for mean_square in squares]) / 2
+        return np.array([self.mean_loss(mean_square) for mean_square in squares])
 
     def best_rates(self, theta0: Any, rates: Any, *, sweeps: int = 500, rtol: float = 1e-9) -> np.ndarray:
         r"""The learning rates with the smallest expected loss after the last update.
@@ -251,10 +255,10 @@ class Turned(Hyperparameters):
     def __post_init__(self) -> None:
         super().__post_init__()
         shape = np.shape(self.axes)
-        square = len(shape) == 2 and shape[0] == shape[1]
         if is_traced(self.axes):
             return
-        if not square or not np.allclose(self.axes @ self.axes.T, np.eye(*shape)):
+        as_wide = len(shape) == 2 and shape[0] == shape[1]
+        if not as_wide or not np.allclose(self.axes @ self.axes.T, np.eye(*shape)):
             raise ValueError(f"axes must be the columns of an orthogonal matrix, got {self.axes}")
 
     def loss(self, theta: Any) -> Any:

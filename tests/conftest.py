@@ -1,5 +1,6 @@
-"""What the tests share: how generated examples are drawn, and a JavaScript engine."""
+"""What the tests share: how generated examples are drawn, a JavaScript engine, and a browser."""
 
+import browser
 import pytest
 from hypothesis import settings
 
@@ -20,3 +21,17 @@ def javascript():
     engine = MiniRacer()
     yield engine.eval
     engine.close()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser of the machine's, or the test is skipped."""
+    path = browser.find()
+    if path is None:
+        pytest.skip(browser.MISSING)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=browser.ARGUMENTS)
+        yield running
+        running.close()

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-import browser
 import figures as pages
 
 from lrbook import plots
@@ -23,21 +22,13 @@ INEXACT = re.compile(r"Math\.(cos|sin|exp|log|pow)")
 
 
 @pytest.fixture(scope="module")
-def tab():
-    path = browser.find()
-    if path is None:
-        pytest.skip(browser.MISSING)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=browser.ARGUMENTS)
-        page = running.new_page(viewport={"width": 900, "height": 900})
-        page.set_default_timeout(15_000)
-        page.faults = []
-        page.on("pageerror", lambda error: page.faults.append(str(error)))
-        page.on("console", lambda message: page.faults.append(message.text))
-        yield page
-        running.close()
+def tab(chromium):
+    page = chromium.new_page(viewport={"width": 900, "height": 900})
+    page.set_default_timeout(15_000)
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.on("console", lambda message: page.faults.append(message.text))
+    return page
 
 
 @pytest.fixture
@@ -238,6 +229,7 @@ def test_a_button_goes_to_what_is_derived_and_another_puts_all_back(opened):
     tab.get_by_role("button", name="fastest rate").click()
     assert settled(tab)["rate"] == 2 / 11
     tab.get_by_role("button", name="gentle").click()
+    settled(tab)  # it is drawn in the next frame
     assert tab.get_by_role("button", name="gentle").get_attribute("aria-pressed") == "false"
     assert tab.locator("lr-figure path.line[d='']").count() == 1
     tab.get_by_role("button", name="Reset").click()

@@ -14,7 +14,6 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-import browser
 import figures
 
 ROOT = Path(__file__).parent.parent
@@ -141,19 +140,6 @@ def test_every_output_can_be_compared(path):
 
 
 # --- in a browser
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = browser.find()
-    if path is None:
-        pytest.skip(browser.MISSING)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=browser.ARGUMENTS)
-        yield running
-        running.close()
 
 
 class Visitor:

@@ -11,13 +11,19 @@ export function input(parent, control, id, changed) {
   return { slider, choice, switch: toggle }[control.kind](parent, control, id, changed);
 }
 
+// the label, and room for what it is of
+function row(parent, control, id) {
+  const made = make(parent, "div", { class: "control" });
+  make(made, "label", { for: id }, control.label);
+  return made;
+}
+
 function slider(parent, control, id, changed) {
   const [to, from] = SCALES[control.scale](control), { label, low, high, whole } = control;
   const steps = whole && high - low < STEPS ? high - low : STEPS;
-  const row = make(parent, "div", { class: "control" });
-  make(row, "label", { for: id }, label);
-  const range = make(row, "input", { id, type: "range", min: 0, max: steps, step: 1 });
-  const exact = make(row, "input", { type: "number", step: "any", min: low, max: high, "aria-label": `${label}, exactly` });
+  const box = row(parent, control, id);
+  const range = make(box, "input", { id, type: "range", min: 0, max: steps, step: 1 });
+  const exact = make(box, "input", { type: "number", step: "any", min: low, max: high, "aria-label": `${label}, exactly` });
   const show = (v) => {
     range.value = Math.round(from(v) * steps);
     range.setAttribute("aria-valuetext", short(v));
@@ -36,18 +42,14 @@ function slider(parent, control, id, changed) {
 }
 
 function choice(parent, control, id, changed) {
-  const row = make(parent, "div", { class: "control" });
-  make(row, "label", { for: id }, control.label);
-  const select = make(row, "select", { id });
+  const select = make(row(parent, control, id), "select", { id });
   for (const option of control.options) make(select, "option", { value: option }, option);
   select.addEventListener("change", () => changed(select.value));
   return (v) => { select.value = v; };
 }
 
 function toggle(parent, control, id, changed) {
-  const row = make(parent, "div", { class: "control" });
-  make(row, "label", { for: id }, control.label);
-  const box = make(row, "input", { id, type: "checkbox" });
+  const box = make(row(parent, control, id), "input", { id, type: "checkbox" });
   box.addEventListener("change", () => changed(box.checked));
   return (v) => { box.checked = v; };
 }

@@ -171,7 +171,7 @@ export class LiveFigure extends HTMLElement {
 
   /** What is drawn: the controls it was drawn for, and every number. */
   get drawn() {
-    const { sequences, values } = this.numbers, { c } = this.numbers;
+    const { sequences, values, c } = this.numbers;
     return {
       controls: Object.fromEntries(Object.keys(this.first).map((name) => [name, c[name]])),
       sequences: Object.fromEntries(Object.entries(sequences).map(([name, columns]) => [

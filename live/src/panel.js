@@ -76,7 +76,7 @@ export class Panel {
     });
   }
 
-  /** Where a handle is, in pixels; a line's knob stands at the upper or the right edge. */
+  /** Where a point is, in pixels; a line's stands at the upper or the right edge. */
   at(mark) {
     const { c } = this.numbers, value = (at) => (typeof at === "string" ? c[at] : bound(at, c)());
     return [
@@ -173,10 +173,9 @@ export class Panel {
     }
   }
 
-  point(group, mark, c) {
+  point(group, mark) {
     const [across, dot, text] = group.children;
-    const x = mark.x && bound(mark.x, c)(), y = mark.y && bound(mark.y, c)();
-    const px = mark.x ? this.x(x) : this.left + this.width, py = mark.y ? this.y(y) : this.top;
+    const [px, py] = this.at(mark);
     const inside = px >= this.left - 1 && px <= this.left + this.width + 1 && py >= this.top - 1 && py <= this.H - this.bottom + 1;
     group.toggleAttribute("hidden", !inside);
     if (!inside) return;
