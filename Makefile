@@ -38,11 +38,11 @@ unit: $(READY)  ## tests, properties and doctests of lrbook, with coverage
 built: book  ## tests of the built book: facts, pages in a browser, freshness
 	$(PY) -m pytest $(wildcard $(BUILT))
 
-nbval: book  ## run every notebook again and compare every output
-	$(PY) -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=120 _build/jupyter_execute
+nbval: book  ## run every notebook again, in an empty folder, and compare every output
+	$(PY) tests/elsewhere.py
 
 lab: $(READY) notebooks  ## open the chapters as notebooks in JupyterLab
-	PYTHONPATH=$(CURDIR)/book $(PY) -m jupyterlab notebooks
+	$(PY) -m jupyterlab notebooks
 
 notebooks: book  ## copy every executed notebook to notebooks/
 	$(PY) -c "import shutil; shutil.copytree('_build/html/notebooks', 'notebooks', dirs_exist_ok=True)"

@@ -303,14 +303,9 @@ MUTANTS = {
 }
 
 
-def place(module: str) -> str:
-    """Where a module stands: in the package, but for the one that the pages import beside it."""
-    return f"book/{module}.py" if module == "evidence" else f"lrbook/{module}.py"
-
-
 def mutated(module: str, old: str, new: str) -> str:
     """The source of `module` with `new` in place of `old`, which must stand there once."""
-    source = (ROOT / place(module)).read_text(encoding="utf-8")
+    source = (ROOT / "lrbook" / f"{module}.py").read_text(encoding="utf-8")
     if source.count(old) != 1:
         raise SystemExit(f"a mutant must change one place of {module}.py, {source.count(old)} have {old!r}")
     return source.replace(old, new)
@@ -321,7 +316,7 @@ def noticed(module: str, source: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "_build", "__pycache__", "notebooks"))
-        (copy / place(module)).write_text(source, encoding="utf-8")
+        (copy / "lrbook" / f"{module}.py").write_text(source, encoding="utf-8")
         tests = sorted(
             (path for path in (copy / "tests").glob("test_*.py") if path.stem not in APART),
             key=lambda path: path.stem != f"test_{TESTED_WITH.get(module, module)}",
@@ -342,7 +337,7 @@ def noticed(module: str, source: str) -> str:
 def main() -> None:
     chosen = [(m, *mutant) for m in sys.argv[1:] or MUTANTS for mutant in MUTANTS[m]]
     work = [(module, mutated(module, old, new)) for module, old, new in chosen]
-    if by := noticed("__init__", (ROOT / place("__init__")).read_text(encoding="utf-8")):
+    if by := noticed("__init__", (ROOT / "lrbook" / "__init__.py").read_text(encoding="utf-8")):
         raise SystemExit(f"the tests must pass before anything is broken, got {by}")
     found = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:

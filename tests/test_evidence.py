@@ -4,10 +4,11 @@ import doctest
 import sys
 from types import SimpleNamespace
 
-import evidence
 import numpy as np
 import pytest
-from evidence import claim, compared, difference, table
+
+from lrbook import evidence
+from lrbook.evidence import claim, compared, difference, table
 
 
 def test_a_claim_in_its_band_passes_and_one_outside_is_refused():
@@ -47,7 +48,7 @@ def test_in_a_notebook_a_claim_is_stored_under_its_name(monkeypatch):
     monkeypatch.setattr(evidence, "in_notebook", lambda: True)
     claim("cost", 1234.5, 1234, 1235, "{:,.0f}")
     ((data, options),) = shown
-    assert data == {"text/plain": "'1,234'"}
+    assert data == {"application/papermill.record/text/plain": "'1,234'"}
     assert options["metadata"]["scrapbook"]["name"] == "cost"
 
 

@@ -22,7 +22,7 @@ sphinx:
   local_extensions: {fresh: book/_ext}
   config:
     nb_execution_show_tb: true
-    fresh_when_changed: ["lrbook/**/*", requirements.txt, "tests/reference/**/*"]
+    fresh_when_changed: ["lrbook/**/*", requirements.txt]
 """
 CHAPTER = """---
 kernelspec: {name: python3, display_name: Python 3}
@@ -50,7 +50,7 @@ class Scratch:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for folder in ("book", "lrbook", "tests/reference"):
+        for folder in ("book", "lrbook/recordings"):
             (root / folder).mkdir(parents=True)
         extensions = root / "book" / "_ext"
         extensions.mkdir()
@@ -116,7 +116,7 @@ def test_prose_and_code_of_one_chapter(scratch):
     [
         ("lrbook/__init__.py", "value = 2\n", "value is 2"),
         ("lrbook/look.mplstyle", "lines.linewidth: 3\n", ""),
-        ("tests/reference/values.json", "[1]\n", ""),
+        ("lrbook/recordings/values.json", "[1]\n", ""),
         ("requirements.txt", "numpy>=2\n", ""),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import operator
 import re
 import sys
 from functools import cache
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from bs4 import BeautifulSoup
 
 sys.path.insert(0, str(Path(__file__).parent))
 import figures
@@ -122,13 +124,61 @@ def test_styles_load_nothing_from_elsewhere():
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebook_is_offered_as_executed(path):
-    """The download is the very notebook whose outputs are compared, and its code has run."""
+    """The download has every cell that was run for the page, in its order, with what it gave."""
     name = path.relative_to(ROOT / "_build" / "jupyter_execute")
-    assert (HTML / "notebooks" / name).read_bytes() == path.read_bytes()
     assert f"notebooks/{name.as_posix()}" in " ".join(page(name.with_suffix(".html").as_posix()).links)
-    cells = [c for c in json.loads(path.read_text("utf8"))["cells"] if c["cell_type"] == "code"]
-    skipped = [c["source"] for c in cells if c["source"] and c["execution_count"] is None]
-    assert not skipped
+    ran, (needs, *offered) = cells(path, "code"), cells(download(path), "code")
+    parts = operator.itemgetter("source", "outputs", "execution_count")
+    assert [parts(cell) for cell in offered] == [parts(cell) for cell in ran]
+    assert all(cell["execution_count"] for cell in ran if cell["source"])
+    assert "pip install" in needs["source"]
+    folded = [
+        cell for cell in offered if {"hide-input", "remove-cell"} & set(cell["metadata"].get("tags", ()))
+    ]
+    assert folded
+    assert all(cell["metadata"]["jupyter"]["source_hidden"] for cell in folded)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_the_text_of_a_notebook_is_that_of_its_page_with_no_markup_left(path):
+    """Roles, directives, targets and options are written out; each paragraph is there, word for word."""
+    texts = ["".join(cell["source"]) for cell in cells(download(path), "markdown")]
+    for text in texts:
+        prose = re.sub(r"^```\w*\n.*?^```$", "", text, flags=re.M | re.S)
+        left = re.search(r"\{[\w:-]+\}`|^ *(`{3,}|:{3,})\{|^:[\w-]+:|^\([\w-]+\)=|\{\{|<[a-z/]", prose, re.M)
+        assert not left, prose[max(left.start() - 60, 0) : left.end() + 60]
+    plain = letters(re.sub(r"\$\$.*?\$\$|\$[^$]*\$|\]\([^)\s]*\)", "", "\n".join(texts), flags=re.S))
+    missing = [p for p in paragraphs(path.stem) if letters(p) not in plain]
+    assert not missing
+
+
+def cells(path, kind):
+    found = [cell for cell in json.loads(path.read_text("utf8"))["cells"] if cell["cell_type"] == kind]
+    return [{**cell, "source": "".join(cell["source"])} for cell in found]
+
+
+def download(path):
+    return HTML / "notebooks" / path.name
+
+
+def letters(text):
+    """Letters and digits alone: what is left when marks, spaces and escapes differ."""
+    return re.sub(r"[\W_]+", "", text)
+
+
+def paragraphs(name):
+    """The text of each paragraph, caption and heading of a page outside of what cells print."""
+    article = BeautifulSoup((HTML / f"{name}.html").read_text("utf8"), "html.parser").article
+    for element in article.select(
+        ".math, .headerlink, .caption-number, .toctree-wrapper, summary, lr-figure"
+    ):
+        element.decompose()
+    found = [
+        p
+        for p in article.select("p, h1, h2, h3")
+        if p.find_parent("figcaption") or not p.find_parent(class_="cell_output")
+    ]
+    return [p.get_text() for p in found if letters(p.get_text())]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

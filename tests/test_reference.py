@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from evidence import difference, made, recordings
 
 import lrbook
+from lrbook.evidence import difference, made, recordings
 
 LIBRARIES = recordings()
 

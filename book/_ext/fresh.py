@@ -20,6 +20,7 @@ import hashlib
 import os
 import platform
 import shutil
+from copy import deepcopy
 from importlib import metadata
 from pathlib import Path
 
@@ -111,10 +112,10 @@ class CachedClient(NotebookClientCache):
         if self._notebook is not given:
             given.cells[:] = self._notebook.cells
             given.metadata.update(self._notebook.metadata)
-            self._notebook = given
         for cell in given.cells:
             if cell.cell_type == "code":
                 cell.outputs = joined(cell.outputs)
+        self._notebook = deepcopy(given)  # from which MyST-NB takes what is glued away
 
 
 def joined(outputs: list) -> list:

@@ -1,4 +1,4 @@
-"""Evidence for what the pages say: numbers held in a band, and what other libraries were seen to do."""
+"""Evidence for what a text says: numbers held in a band, and what other libraries were seen to do."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ import numpy as np
 import lrbook
 from lrbook.elementary import in_notebook
 
-RECORDINGS = Path(__file__).parent.parent / "tests" / "reference"
+RECORDINGS = Path(__file__).parent / "recordings"
+UNSEEN = "application/papermill.record/"  # before its kind, an output is stored and not shown
 
 
 def claim(name: str, value: Any, low: float, high: float, form: str = "{:.3g}") -> None:
     """Hold a number that the prose states: it must lie in [low, high], and the page prints it.
 
-    In a notebook the formatted value is stored under `name`, where the text picks it up; elsewhere only
-    the check is made. A band is there to fail: one that is wider than two units of the last printed
+    In a notebook the formatted value is stored under `name`, unseen, and the text picks it up; elsewhere
+    only the check is made. A band is there to fail: one that is wider than two units of the last printed
     digit, or digits that misstate the value by more than a tenth (unless they are a power of ten), are
     refused whatever the value is.
 
@@ -51,9 +52,9 @@ digit of 0.667, 0.002
         )
     if in_notebook():
         sys.modules["IPython"].display.display(
-            {"text/plain": repr(form.format(value))},
+            {UNSEEN + "text/plain": repr(form.format(value))},
             raw=True,
-            metadata={"scrapbook": {"name": name, "mime_prefix": ""}},
+            metadata={"scrapbook": {"name": name, "mime_prefix": UNSEEN}},
         )
 
 

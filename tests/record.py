@@ -1,8 +1,8 @@
 """Record what real libraries compute, so that the tests can compare lrbook with it.
 
-    python tests/reference/record.py tensorflow    # or keras, torch, optax
+    python tests/record.py tensorflow    # or keras, torch, optax
 
-runs one library and writes `tests/reference/tensorflow.json`, which is committed. With `--check`
+runs one library and writes `lrbook/recordings/tensorflow.json`, which is committed. With `--check`
 nothing is written: the installed release must still do what was recorded. The tests only read the
 recordings, so nothing below is needed to run them. To record again, use Python 3.11 in a
 virtual environment of its own:
@@ -39,7 +39,7 @@ from pathlib import Path
 
 import numpy as np
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parent.parent
 
 # What to evaluate: lrbook's keyword arguments. What is left out is recorded at its default.
 
@@ -590,7 +590,7 @@ def handed(library):
     """The rates that a library really uses when it is given an lrbook schedule, from its steps."""
     if library not in HANDED:
         return []
-    sys.path.insert(0, str(HERE.parent.parent))
+    sys.path.insert(0, str(ROOT))
     from lrbook import CosineDecay
 
     scope = {"np": np, "schedule": CosineDecay(0.1, 20), "updates": 20}
@@ -654,11 +654,11 @@ def main():
         "python": platform.python_version(),
         "default_rate": default_rate(library),
         "defaults": defaults(library),
-        "command": f"python tests/reference/record.py {library}",
+        "command": f"python tests/record.py {library}",
     }
     lists = {"records": records, "trajectories": trajectories, "samples": samples}
     lists |= {"lines": said(library), "handed": handed(library)}
-    file = HERE / f"{library}.json"
+    file = ROOT / "lrbook" / "recordings" / f"{library}.json"
     if arguments.check:
         compare(lists, json.loads(file.read_text(encoding="utf-8")), f"{library} {version}")
     else:
