@@ -8,7 +8,7 @@ BUILT  := $(addprefix tests/test_,book.py exercises.py figures.py pages.py fresh
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
-.PHONY: help book test env lint types unit built nbval lab notebooks serve lock script bench mutants clean
+.PHONY: help book test env lint types unit built nbval lab notebooks practice serve lock script bench mutants clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,9 @@ lock: $(READY)  ## make requirements.txt again from pyproject.toml, at the newes
 	  --fork-strategy fewest --no-emit-index-url --no-annotate --upgrade --quiet \
 	  --custom-compile-command "make lock" -o requirements.txt
 
+practice: book  ## copy the exercises, without solutions, to practice/
+	$(PY) -c "import shutil; shutil.copytree('_build/html/practice', 'practice', dirs_exist_ok=True)"
+
 script:  ## make lrbook/live.js again from live/, with Node
 	cd live && npm ci --no-audit --no-fund && npm test && npm run build
 
@@ -66,7 +69,7 @@ mutants: $(READY)  ## break lrbook line by line, and see whether the tests notic
 	$(PY) tests/mutants.py
 
 clean:  ## remove all that was made, but for the environment
-	rm -rf _build build notebooks .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf _build build notebooks practice .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \

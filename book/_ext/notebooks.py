@@ -157,18 +157,20 @@ def offer(app: Sphinx, pagename: str, templatename: str, context: dict, doctree)
 
 def pack(app: Sphinx, exception: Exception | None) -> None:
     """Put the package beside the notebooks, as a wheel."""
-    if exception is None and app.builder.name == "html":
-        target = Path(app.outdir) / "notebooks"
-        for old in target.glob("*.whl"):
-            old.unlink()
-        with tempfile.TemporaryDirectory() as copy:  # else an older build's files might go in
-            shutil.copytree(
-                ROOT / "lrbook", Path(copy) / "lrbook", ignore=shutil.ignore_patterns("__pycache__")
-            )
-            for name in ("pyproject.toml", "README.md", "LICENSE"):
-                shutil.copy(ROOT / name, copy)
-            command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-            subprocess.run([*command, "--wheel-dir", target, copy], check=True)
+    if exception is not None or app.builder.name != "html":
+        return
+    with tempfile.TemporaryDirectory() as copy:  # else an older build's files might go in
+        shutil.copytree(ROOT / "lrbook", Path(copy) / "lrbook", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / name, copy)
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+        subprocess.run([*command, "--wheel-dir", copy, copy], check=True)
+        (wheel,) = Path(copy).glob("*.whl")
+        for folder in ("notebooks", "practice"):
+            (Path(app.outdir) / folder).mkdir(exist_ok=True)
+            for old in (Path(app.outdir) / folder).glob("*.whl"):
+                old.unlink()
+            shutil.copy(wheel, Path(app.outdir) / folder)
 
 
 def setup(app: Sphinx) -> dict:

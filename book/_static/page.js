@@ -1,0 +1,39 @@
+// What wide things do on a narrow page, and what folds do on paper.
+(() => {
+  const wide = "pre, .pst-scrollable-table-container, div.math > .formula, span.math.formula, .cell_output";
+
+  // Whatever scrolls can be reached by keyboard, has a name, and shows that it goes on.
+  function mark() {
+    for (const box of document.querySelectorAll(wide)) {
+      const scrolls = box.scrollWidth > box.clientWidth + 1;
+      box.classList.toggle("scrolls", scrolls);
+      if (scrolls) {
+        box.tabIndex = 0;
+        box.setAttribute("role", "region");
+        box.setAttribute("aria-label", box.matches("pre") ? "Code, scrolls sideways"
+          : box.matches(".formula") ? "Formula, scrolls sideways" : "Table or picture, scrolls sideways");
+      } else if (box.getAttribute("role") == "region") {
+        for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+      }
+    }
+  }
+
+  // Paper shows what is folded, in the light theme; afterwards all is as it was.
+  let before;
+  function open() {
+    before = { theme: document.documentElement.dataset.theme, shut: [...document.querySelectorAll("details:not([open])")] };
+    document.documentElement.dataset.theme = "light";
+    for (const fold of before.shut) fold.open = fold.classList.contains("solution");
+  }
+  function shut() {
+    document.documentElement.dataset.theme = before.theme;
+    for (const fold of before.shut) fold.open = false;
+  }
+
+  addEventListener("DOMContentLoaded", mark);
+  addEventListener("load", mark);
+  addEventListener("resize", mark);
+  document.addEventListener("toggle", mark, true);
+  addEventListener("beforeprint", open);
+  addEventListener("afterprint", shut);
+})();

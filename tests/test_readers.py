@@ -1,0 +1,326 @@
+"""The built pages for everybody: with a keyboard, a screen reader, a slow line, from a search, on paper."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).parent.parent
+HTML = ROOT / "_build" / "html"
+PAGES = sorted(p.stem for p in HTML.glob("*.html"))
+BOOK = [name for name in PAGES if name not in {"genindex", "search", "py-modindex", "404"}]
+FIRST, NEXT = 350_000, 80_000  # bytes, compressed: the most that a first page, and each next one, may bring
+
+pytestmark = pytest.mark.book
+
+
+@cache
+def soup(name):
+    return BeautifulSoup((HTML / f"{name}.html").read_text("utf8"), "html.parser")
+
+
+# --- structure
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_name_on_a_page_is_its_own(name):
+    ids = Counter(element["id"] for element in soup(name).find_all(id=True))
+    assert [i for i, count in ids.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_tables_say_what_their_columns_are(name):
+    for table in soup(name).select("article table:not(.indextable)"):
+        heads = table.find_all("th")
+        assert heads
+        assert all(head.get("scope") in {"col", "row"} and head.get_text().strip() for head in heads), str(
+            table
+        )[:300]
+
+
+@pytest.mark.parametrize("name", BOOK)
+def test_chinese_is_marked_as_such_and_nothing_else_is(name):
+    for text in soup(name).article.find_all(string=re.compile(r"[\u3400-\u9fff]")):
+        if text.find_parent(["pre", "script", "math"]) is None:
+            assert text.find_parent(attrs={"lang": "zh"}) is not None, text
+    for element in soup(name).find_all(attrs={"lang": "zh"}):
+        assert re.search(r"[\u3000-\u9fff]", element.get_text())
+        assert not re.search(r"[a-z]{12,}", element.get_text())
+
+
+@pytest.mark.parametrize("name", BOOK)
+def test_a_page_says_what_it_is_to_those_who_link_to_it(name):
+    head = soup(name).head
+    said = {meta.get("name") or meta.get("property"): meta.get("content") for meta in head.find_all("meta")}
+    assert 60 < len(said["description"]) <= 200
+    assert said["og:description"] == said["description"]
+    assert not re.search(r"[\\{}$]|\.(md|html)\b", said["description"])
+    assert (HTML / said["og:image"]).stat().st_size > 5000
+    assert head.title.get_text().strip() == head.title.get_text().strip().replace("  ", " ")
+    assert [link["href"] for link in head.find_all("link", rel="icon")] == ["_static/favicon.svg"]
+
+
+def test_titles_and_descriptions_are_each_pages_own():
+    titles = [soup(name).title.get_text().strip() for name in PAGES]
+    assert len(set(titles)) == len(titles)
+    descriptions = [soup(name).find("meta", attrs={"name": "description"})["content"] for name in BOOK]
+    assert len(set(descriptions)) == len(descriptions)
+    assert not [title for title in titles if re.search(r"\b(the|The|An?) (The|An?)\b|\.md|_", title)]
+
+
+def test_what_a_host_of_pages_needs_is_there():
+    assert (HTML / ".nojekyll").exists()
+    assert "404.html" in {path.name for path in HTML.iterdir()}
+    mapped = re.findall(r"<loc>([^<]*)</loc>", (HTML / "sitemap.xml").read_text("utf8"))
+    assert sorted(page.removesuffix(".html") or "index" for page in mapped) == sorted(BOOK)
+    assert "Allow: /" in (HTML / "robots.txt").read_text("utf8")
+
+
+# --- weight
+
+
+def weight(path):
+    """Bytes that go over the line: fonts and bitmaps are compressed already."""
+    data = path.read_bytes()
+    return len(data) if path.suffix in {".woff2", ".png"} else len(gzip.compress(data, 9))
+
+
+@pytest.fixture(scope="module")
+def loads(chromium):
+    """What the browser asks for when a page is opened and not yet scrolled, as files."""
+    context = chromium.new_context(offline=True, viewport={"width": 1440, "height": 900})
+    tab = context.new_page()
+    asked = []
+    tab.on("request", lambda request: asked.append(request.url))
+
+    def of(name):
+        asked.clear()
+        tab.goto((HTML / f"{name}.html").as_uri(), wait_until="networkidle")
+        paths = [
+            HTML / re.sub(r"[?#].*", "", url.split("/_build/html/")[1])
+            for url in dict.fromkeys(asked)
+            if "/_build/html/" in url
+        ]
+        return {path: weight(path) for path in paths}
+
+    yield of
+    context.close()
+
+
+def test_a_first_visit_and_each_next_page_are_light(loads):
+    """First pages weigh at most 350 kB, compressed; a page after the first at most 80 kB."""
+    asked = {name: loads(name) for name in BOOK}
+    shared = {path for files in asked.values() for path in files if path.parent.name in {"_static", "fonts"}}
+    first = {name: sum(files.values()) for name, files in asked.items()}
+    following = {
+        name: sum(size for path, size in files.items() if path not in shared) for name, files in asked.items()
+    }
+    assert max(first.values()) <= FIRST, first
+    assert max(following.values()) <= NEXT, {k: v for k, v in following.items() if v > NEXT}
+    assert min(first.values()) > 50_000  # else the measurement has missed the page
+
+
+def test_nothing_is_shipped_that_no_page_uses():
+    names = {path.relative_to(HTML).as_posix() for path in HTML.rglob("*") if path.is_file()}
+    assert not [name for name in names if name.endswith((".map", ".ttf", ".scss"))]
+    assert sum((HTML / name).stat().st_size for name in names if name.startswith("_static/")) < 3_000_000
+
+
+# --- in a browser
+
+
+SHUT_OR_OPEN = "open => { for (const fold of document.querySelectorAll('details')) fold.open = open; }"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width", "opened"),
+    [("light", 1440, False), ("light", 390, True), ("dark", 1440, True), ("dark", 390, False)],
+)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_can_be_used_by_everybody(chromium, name, scheme, width, opened):
+    """No violation of WCAG 2.1, levels A and AA, that axe-core finds."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    context = chromium.new_context(
+        offline=True, color_scheme=scheme, viewport={"width": width, "height": 900}
+    )
+    tab = context.new_page()
+    tab.goto((HTML / f"{name}.html").as_uri())
+    tab.evaluate(SHUT_OR_OPEN, opened)
+    tab.wait_for_timeout(100)
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+    found = Axe().run(
+        tab, options={"runOnly": {"type": "tag", "values": tags}, "resultTypes": ["violations"]}
+    )
+    context.close()
+    told = [
+        f"{v['id']}: {n['html'][:160]} {n['failureSummary'].splitlines()[-1][:160]}"
+        for v in found.response["violations"]
+        for n in v["nodes"][:3]
+    ]
+    assert not told, "\n".join(told)
+
+
+@pytest.fixture(scope="module")
+def tab(chromium):
+    context = chromium.new_context(offline=True, viewport={"width": 1200, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+CUT = """() => {
+    const out = [];
+    for (const e of document.querySelectorAll('article *')) {
+        if (e.closest('.katex-mathml, svg, .sr-only, .visually-hidden') || !e.getClientRects().length) continue;
+        let box = e.parentElement;
+        const style = getComputedStyle(e);
+        if (['hidden', 'clip'].includes(style.overflowX) && e.scrollWidth > e.clientWidth + 2 && e.clientWidth > 4) out.push(e.outerHTML.slice(0, 100));
+    }
+    for (const box of document.querySelectorAll('article pre, article div.math > .formula, article .pst-scrollable-table-container')) {
+        const reach = box.scrollWidth > box.clientWidth + 1;
+        if (reach && box.getClientRects().length && box.tabIndex < 0) out.push('cannot be reached: ' + box.outerHTML.slice(0, 100));
+    }
+    for (const row of document.querySelectorAll('div.math')) {
+        const number = row.querySelector('.eqno'), formula = row.querySelector('.formula');
+        if (number && formula && number.getBoundingClientRect().left < formula.getBoundingClientRect().right - 1)
+            out.push('a number over its formula: ' + number.textContent);
+    }
+    const root = document.documentElement;
+    if (root.scrollWidth > root.clientWidth + 1) out.push('the page is wider than the window');
+    return out.slice(0, 5);
+}"""
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1440])
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_cut_and_what_scrolls_can_be_reached(tab, name, width):
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.goto((HTML / f"{name}.html").as_uri())
+    tab.evaluate(SHUT_OR_OPEN, True)
+    tab.wait_for_timeout(50)
+    assert tab.evaluate(CUT) == []
+
+
+FOCUS = """() => {
+    const seen = [];
+    for (const e of document.querySelectorAll('a[href], button, input, summary, [tabindex="0"]')) {
+        if (!e.getClientRects().length || getComputedStyle(e).visibility == 'hidden') continue;
+        e.focus({focusVisible: true, preventScroll: true});
+        if (document.activeElement != e) continue;
+        const s = getComputedStyle(e);
+        if (!(parseFloat(s.outlineWidth) >= 2 && s.outlineStyle != 'none') && s.boxShadow == 'none') seen.push(e.outerHTML.slice(0, 120));
+    }
+    return [...new Set(seen)].slice(0, 5);
+}"""
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+@pytest.mark.parametrize("name", ["index", "momentum", "api", "search"])
+def test_where_the_focus_is_can_be_seen(tab, name, width):
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.goto((HTML / f"{name}.html").as_uri())
+    assert tab.evaluate(FOCUS) == []
+
+
+# --- search
+
+
+def search(tab, words):
+    tab.goto((HTML / "search.html").as_uri() + "?q=" + words.replace(" ", "+"))
+    tab.wait_for_selector("#search-results p")
+    return tab.evaluate(
+        """() => [...document.querySelectorAll('#search-results li')].map(item => ({
+            page: item.querySelector('a').getAttribute('href').replace('.html', ''),
+            hits: [...item.querySelectorAll('p a')].map(a => [a.getAttribute('href'), a.textContent])}))"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("warm restart", "cosine-decay"),
+        ("Nesterov", "nesterov"),
+        ("momentum", "momentum"),
+        ("bias correction", "adam"),
+        ("weight decay", "weight-decay"),
+        ("staircase", "exponential-decay"),
+        ("edge of stability", "how-big-a-step"),
+        ("half-life", "exponential-decay"),
+        ("Robbins Monro", "inverse-time-decay"),
+        ("Adagrad", "adagrad"),
+        ("Adadelta", "rmsprop-and-adadelta"),
+    ],
+)
+def test_the_chapter_comes_before_the_reference(tab, words, page):
+    assert search(tab, words)[0]["page"] == page
+
+
+def test_a_hit_shows_its_sentence_and_opens_at_it(tab):
+    for hit in search(tab, "circle of three points")[:2]:
+        for address, sentence in hit["hits"][:1]:
+            assert "circle" in sentence
+            assert len(sentence) < 270
+            tab.goto((HTML / address).as_uri().replace("%23", "#"))
+            place = re.search(r"#([^:]+):~:text=", address)[1]
+            assert tab.locator(f"[id='{place}']").count() == 1
+
+
+def test_a_search_without_words_or_without_hits_says_so(tab):
+    assert search(tab, "") == []
+    assert tab.locator("#search-results p").inner_text() == "Type a word, or several."
+    assert search(tab, "xylophone momentum") == []
+    assert tab.locator("#search-results p").inner_text().startswith("No page has all these words.")
+
+
+def test_chinese_is_found(tab):
+    assert {hit["page"] for hit in search(tab, "权重衰减")} >= {"glossary"}
+
+
+def test_every_place_that_the_search_may_open_is_on_its_page():
+    text = (HTML / "_static" / "texts.js").read_text("utf8")
+    pages = json.loads(text.removeprefix("const TEXTS = ").rstrip(";\n"))
+    assert sorted(page["page"] for page in pages) == sorted(BOOK)
+    for page in pages:
+        ids = {element["id"] for element in soup(page["page"]).find_all(id=True)}
+        assert {anchor for anchor, _ in page["texts"]} - {""} <= ids, page["page"]
+
+
+# --- paper
+
+
+@pytest.mark.parametrize("name", BOOK)
+def test_a_printed_page_is_light_and_whole(chromium, name):
+    context = chromium.new_context(offline=True, color_scheme="dark", viewport={"width": 680, "height": 900})
+    tab = context.new_page()
+    tab.goto((HTML / f"{name}.html").as_uri())
+    tab.emulate_media(media="print", color_scheme="dark")
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    told = tab.evaluate(
+        """() => {
+        const out = [];
+        const paper = document.querySelector('article').getBoundingClientRect().right;
+        for (const e of document.querySelectorAll('article pre, article table, article img, article p, article .katex-display')) {
+            if (!e.getClientRects().length) continue;
+            if (e.getBoundingClientRect().right > paper + 2 || e.scrollWidth > e.clientWidth + 3) out.push(e.outerHTML.slice(0, 140));
+            if (e.matches('p, pre')) {
+                const [r, g, b] = getComputedStyle(e).color.match(/[0-9]+/g).map(Number);
+                if (r + g + b > 330) out.push('pale: ' + e.outerHTML.slice(0, 80));
+            }
+        }
+        for (const fold of document.querySelectorAll('details.solution'))
+            for (const e of fold.children)
+                if (e.getBoundingClientRect().height < 1) out.push('a solution is shut');
+        for (const e of document.querySelectorAll('article img'))
+            if (getComputedStyle(e).filter != 'none') out.push('a dark picture');
+        return [...new Set(out)].slice(0, 6);
+    }"""
+    )
+    context.close()
+    assert told == []
