@@ -4,11 +4,11 @@ VENV   ?= .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 BUILD  := $(VENV)/bin/jupyter-book build book --path-output . --config _config.yml --toc "$(CURDIR)/_toc.yml" -W -n --keep-going
-BUILT  := $(addprefix tests/test_,book.py exercises.py figures.py pages.py freshness.py)
+BUILT  := $(addprefix tests/test_,book.py exercises.py figures.py pages.py readers.py paper.py freshness.py)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
-.PHONY: help book test env lint types unit built nbval lab notebooks practice serve lock script bench mutants clean
+.PHONY: help book test env lint types unit built nbval lab notebooks practice pdf epub serve lock script bench mutants clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -45,7 +45,7 @@ lab: $(READY) notebooks  ## open the chapters as notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks
 
 notebooks: book  ## copy every executed notebook to notebooks/
-	$(PY) -c "import shutil; shutil.copytree('_build/html/notebooks', 'notebooks', dirs_exist_ok=True)"
+	$(PY) book/hand_out.py notebooks
 
 serve: book  ## show the built book on localhost:8000
 	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html 8000
@@ -56,20 +56,27 @@ lock: $(READY)  ## make requirements.txt again from pyproject.toml, at the newes
 	  --custom-compile-command "make lock" -o requirements.txt
 
 practice: book  ## copy the exercises, without solutions, to practice/
-	$(PY) -c "import shutil; shutil.copytree('_build/html/practice', 'practice', dirs_exist_ok=True)"
+	$(PY) book/hand_out.py practice
+
+pdf: book  ## print the whole book into one PDF, with Chromium
+	$(PY) book/paper.py pdf
+
+epub: book  ## write the whole book as an EPUB
+	$(PY) book/paper.py epub
 
 script:  ## make lrbook/live.js again from live/, with Node
 	cd live && npm ci --no-audit --no-fund && npm test && npm run build
 
-bench: $(READY)  ## measure the speed of lrbook, and of its figures
+bench: book  ## measure the speed of lrbook, of its figures and its pages
 	$(PY) benchmarks/bench.py
 	$(PY) benchmarks/live.py
+	$(PY) benchmarks/pages.py
 
 mutants: $(READY)  ## break lrbook line by line, and see whether the tests notice
 	$(PY) tests/mutants.py
 
-clean:  ## remove all that was made, but for the environment
-	rm -rf _build build notebooks practice .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## remove all that was made, but for the environment and what you work in
+	rm -rf _build build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \

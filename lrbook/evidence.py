@@ -68,7 +68,7 @@ def _as_printed(value: Any, form: str) -> tuple[float, float]:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Any:
-    """A table for a page, as Markdown: each row has an entry for each head.
+    """A table for a page, as Markdown: each column has a head, each row an entry for each of them.
 
     >>> print(table(["step", "rate"], [[0, "$\\\\eta$"]]).data)
     | step | rate |
@@ -77,6 +77,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Any:
     """
     from IPython.display import Markdown
 
+    if not all(head):
+        raise AssertionError(f"each column must have a head, got {list(head)}")
     rows = list(rows)
     if any(len(row) != len(head) for row in rows):
         raise AssertionError(f"each row must have {len(head)} entries, got {[len(row) for row in rows]}")
@@ -168,7 +170,7 @@ def optimizer_table(*names: str) -> Any:
     """A table of the recorded runs of these optimizers, each compared with `lrbook`.
 
     >>> print(optimizer_table("Adadelta").data.splitlines()[0])
-    | library | call | rate | largest difference | |
+    | library | call | rate | largest difference | remark |
     """
     rows = []
     for library, record, gap in compared(*names):
@@ -180,4 +182,4 @@ def optimizer_table(*names: str) -> Any:
         rows.append(
             [library, f"`{call.split(';')[0]}`", "falls" if falls else "constant", f"{gap:.0e}", note]
         )
-    return table(["library", "call", "rate", "largest difference", ""], rows)
+    return table(["library", "call", "rate", "largest difference", "remark"], rows)

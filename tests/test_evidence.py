@@ -61,6 +61,8 @@ def test_a_row_that_does_not_fit_its_head_is_refused():
     assert table(["a", "b"], [[1, "x"], (2.5, "y")]).data == "| a | b |\n|---|---|\n| 1 | x |\n| 2.5 | y |"
     with pytest.raises(AssertionError, match=r"each row must have 2 entries, got \[2, 1\]"):
         table(["a", "b"], [[1, 2], [3]])
+    with pytest.raises(AssertionError, match=r"each column must have a head, got \['a', ''\]"):
+        table(["a", ""], [])
 
 
 RATES = {

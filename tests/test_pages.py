@@ -21,7 +21,7 @@ import figures
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "_build" / "html"
 PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.rglob("*.html") if "_static" not in p.parts)
-CONTENT = [p for p in PAGES if p not in {"genindex.html", "search.html", "py-modindex.html"}]
+CONTENT = [p for p in PAGES if p not in {"genindex.html", "search.html"}]
 NOTEBOOKS = sorted((ROOT / "_build" / "jupyter_execute").rglob("*.ipynb"))
 WIDTHS = (390, 768, 1440)
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}

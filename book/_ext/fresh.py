@@ -87,7 +87,7 @@ def remove_leftovers(app: Sphinx, env, docnames) -> None:
         Path(app.outdir) / "notebooks": ".ipynb",
         Path(app.outdir).parent / "jupyter_execute": ".ipynb",
     }
-    own = {"genindex", "search", "py-modindex"}
+    own = {"genindex", "search"}
     for folder, suffix in made.items():
         for path in folder.rglob(f"*{suffix}"):
             name = path.relative_to(folder).with_suffix("").as_posix()

@@ -8,6 +8,7 @@ when they are near.
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 from functools import cache
@@ -70,13 +71,17 @@ LATER = {
     "scrolls",
     "highlighted",
 }
-ICONS = "FontAwesome"
+AT_ONCE = {"KaTeX_Main-Regular.woff2", "KaTeX_Math-Italic.woff2"}
+DOUBLE = re.compile(r'class="[^"]*\b(?:mathbb|amsrm)\b[^"]*"[^>]*>([^<]+)<')
 IMAGE = re.compile(r'<img (?![^>]*loading=)([^>]*?)src="(_images/[^"]+\.svg)"([^>]*?)/?>', re.DOTALL)
 SIZE = re.compile(
     r'<svg[^>]*?\bwidth="([\d.]+)pt"[^>]*?height="([\d.]+)pt"|<svg[^>]*?height="([\d.]+)pt"[^>]*?width="([\d.]+)pt"',
     re.DOTALL,
 )
-LONG = re.compile(r"(?<=[ \"(,-])\d+\.\d{3,}(?=[ \"),\n])")
+PLACES = re.compile(r'(?:\b(?:d|x|y)="[^"]*"|translate\([^)]*\))')
+LONG = re.compile(r"\d+\.\d{2,}")
+# names, signs and spaces in code have the colour of all code: they need no mark
+UNMARKED = re.compile(r'<span class="[npw]">([^<]*)</span>')
 
 
 def one(static: Path, pattern: str) -> Path:
@@ -98,7 +103,7 @@ def stylesheet(path: Path) -> str:
         return f"url(fonts/{address.split('/')[-1].split('?')[0]})"
 
     text = re.sub(r"url\(([^)]+)\)", moved, path.read_text("utf8"))
-    return re.sub(r"@import (?:url\()?[\"']?(?:fonts/)?([\w.-]+\.css)[\"']?\)?;", imported, text)
+    return re.sub(r"@import (?:url\()?[\"']?(?:fonts/)?([\w./-]+\.css)[\"']?\)?;", imported, text)
 
 
 def pruned(rules: list, used: set[str]) -> str:
@@ -169,13 +174,18 @@ def sized(text: str, folder: Path) -> str:
 
 
 def rounded(text: str) -> str:
-    """Round the coordinates of a picture to a hundredth of a point, which nobody sees."""
-    return LONG.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), text)
+    """Round the coordinates of a picture to a hundredth of a point, or a tenth in a curve of many points."""
+
+    def short(place: re.Match[str]) -> str:
+        digits = 1 if len(place[0]) > 1500 else 2
+        return LONG.sub(lambda n: f"{float(n[0]):.{digits}f}".rstrip("0").rstrip("."), place[0])
+
+    return PLACES.sub(short, text)
 
 
 def small_font(source: Path, target: Path, characters: set[str]) -> None:
     """Write a font with these characters alone."""
-    options = subset.Options(flavor="woff2", layout_features=["*"], notdef_outline=True, drop_tables=["FFTM"])
+    options = subset.Options(flavor="woff2", layout_features=[], hinting=False, drop_tables=["FFTM"])
     font = subset.load_font(source, options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=map(ord, characters))
@@ -196,9 +206,9 @@ def make_lean(app: Sphinx, exception: Exception | None) -> None:
             picture.write_text(small, "utf8")
     pages = {page: page.read_text("utf8") for page in out.rglob("*.html") if "_static" not in page.parts}
     for page, text in pages.items():
-        if (new := sized(text, out)) != text:
+        if (new := UNMARKED.sub(r"\1", sized(text, out))) != text:
             page.write_text(new, "utf8")
-    script = "\n".join(one(static, name).read_text("utf8").rstrip() + "\n" for name in SCRIPTS)
+    script = "\n;".join(one(static, name).read_text("utf8") for name in SCRIPTS)
     script = re.sub(r"^//# sourceMappingURL=.*$", "", script, flags=re.MULTILINE)
     (static / "book.js").write_text(script, "utf8")
 
@@ -217,10 +227,9 @@ def make_lean(app: Sphinx, exception: Exception | None) -> None:
     }
     style = "\n".join(stylesheet(one(static, name)) for name in STYLES)
     style = pruned(tinycss2.parse_stylesheet(style, True, True), names | LATER)
-    (static / "book.css").write_text(style, "utf8")
-
     characters = {c for text in pages.values() for c in text} | set(map(chr, range(32, 127)))
-    icons = {chr(int(code, 16)) for code in re.findall(r'content:"\\(f[0-9a-f]{3})"', style)}
+    double = {c for text in pages.values() for found in DOUBLE.findall(text) for c in found}
+    icons = {character for character in style if "\ue000" <= character <= "\uf8ff"}
     (static / "fonts").mkdir(exist_ok=True)
     small_font(
         one(static, "vendor/fontawesome/*/webfonts/fa-solid-900.woff2"),
@@ -228,7 +237,13 @@ def make_lean(app: Sphinx, exception: Exception | None) -> None:
         icons,
     )
     for font in sorted((static / "katex" / "fonts").glob("*.woff2")):
-        small_font(font, static / "fonts" / font.name, characters)
+        small = static / "fonts" / font.name
+        small_font(font, small, double if "AMS" in font.name else characters)
+        if font.name in AT_ONCE:  # a formula whose font comes late moves the lines after it
+            data = base64.b64encode(small.read_bytes()).decode()
+            style = style.replace(f"url(fonts/{font.name})", f"url(data:font/woff2;base64,{data})")
+            small.unlink()
+    (static / "book.css").write_text(style, "utf8")
     for path in static.iterdir():
         if path.name not in KEPT:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -15,12 +15,14 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.docutils import SphinxDirective
 
 CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]+(?:[\w\s]*[\u3400-\u9fff\uff00-\uffef]+)*")
 LETTERS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho final "
 LETTERS += "sigma tau upsilon phi chi psi omega"
 SIGNS = {name: chr(0x3B1 + i) for i, name in enumerate(LETTERS.split())}
 SIGNS |= {"le": "≤", "ge": "≥", "cdot": "·", "sqrt": "√"}
+MARKS = {"✅": "ran", "❌": "failed"}
 REPEATED = re.compile(r' id="(?:exercise|solution)-content"')
 BLOCKS = (nodes.paragraph, nodes.caption, nodes.title, nodes.term, nodes.literal_block)
 
@@ -43,13 +45,46 @@ class Languages(SphinxPostTransform):
                 text.parent.replace(text, parts)
 
 
+class Titles(SphinxPostTransform):
+    """Name pages by their titles where MyST-NB lists them by their files, and say in words that one ran."""
+
+    default_priority = 900
+
+    def run(self, **kwargs) -> None:
+        titles = {name: title.astext() for name, title in self.env.titles.items()}
+        for link in self.document.findall(nodes.reference):
+            if link.astext() in titles and link.get("refuri") == f"{link.astext()}.html":
+                link.children = [nodes.Text(titles[link.astext()])]
+                link.children[0].parent = link
+        for text in list(self.document.findall(nodes.Text)):
+            if text in MARKS:
+                text.parent.replace(text, nodes.Text(MARKS[text]))
+
+
+class MeasuredPages(SphinxDirective):
+    """The table of what `benchmarks/pages.py` has measured."""
+
+    def run(self) -> list[nodes.Node]:
+        path = Path(self.env.srcdir) / "measured.json"
+        self.env.note_dependency(str(path))
+        lines = [
+            "| page | first visit [kB] | next visit [kB] | first paint [s] | moved |",
+            "|---|---|---|---|---|",
+        ]
+        for page, seen in json.loads(path.read_text("utf8")).items():
+            sizes = f"{seen['bytes'] / 1000:.0f} | {seen['next'] / 1000:.0f}"
+            lines.append(f"| {{doc}}`{page}` | {sizes} | {seen['paint']:.2f} | {seen['shift']:.3f} |")
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
 def visit_solution(self, node: nodes.Element) -> None:
     """Write a solution as a fold, which needs no script and can be searched by the browser."""
     title = next(node.findall(nodes.title))
     self.body.append(self.starttag(node, "details", CLASS="admonition"))
     self.body.append('<summary class="admonition-title">')
-    for child in title.children:
-        child.walkabout(self)
+    for child in title.children:  # the number of the exercise is no link here: a fold can be clicked anywhere
+        for part in [" ", *child.children] if isinstance(child, nodes.reference) else [child]:
+            self.body.append(part) if isinstance(part, str) else part.walkabout(self)
     self.body.append("</summary>\n")
     for child in node.children:
         if child is not title:
@@ -120,12 +155,14 @@ def prepare(app: Sphinx, pagename: str, templatename: str, context: dict, doctre
         return
     if "body" in context:
         body = context["body"].replace('<th class="head">', '<th class="head" scope="col">')
-        body = re.sub(r' role="doc-(?:biblioentry|biblio|backlink)"', "", body)
+        body = re.sub(r' role="(?:doc-biblioentry|doc-backlink|list)"', "", body)
         body = body.replace(' aria-label="Toggle hidden content"', "")
+        body = re.sub(r'(href="bibliography\.html#[^"]*") title="[^"]*"', r"\1", body)  # the entry once more
         context["body"] = REPEATED.sub("", body)
     if doctree is None:
         return
     context["description"] = description(doctree)
+    context["html_baseurl"] = app.config.html_baseurl
     kept = Path(app.outdir).parent / "texts"
     kept.mkdir(exist_ok=True)
     title = re.sub("<[^>]*>", "", context.get("title", ""))
@@ -176,6 +213,8 @@ def setup(app: Sphinx) -> dict:
     from sphinx_exercise.nodes import solution_node
 
     app.add_post_transform(Languages)
+    app.add_post_transform(Titles)
+    app.add_directive("measured-pages", MeasuredPages)
     app.connect("config-inited", know_address)
     app.connect("html-page-context", prepare, priority=950)
     app.connect("build-finished", write_search, priority=800)

@@ -8,10 +8,11 @@
   const words = fold(question).match(/[\p{L}\p{N}]+/gu) || [];
   const stem = word => /^[a-z]{5,}s$/.test(word) ? word.slice(0, -1) : word;
   const patterns = words.map(word => new RegExp(/[\u3400-\u9fff]/.test(word) ? word : `(?<![\\p{L}\\p{N}])${stem(word)}`, "gu"));
+  const phrase = words.length > 1 && new RegExp(words.map(stem).join("s?[^\\p{L}\\p{N}]{1,3}"), "u");
   const count = text => patterns.map(pattern => (text.match(pattern) || []).length);
 
   function sentence(text) {
-    const parts = text.match(/.+?(?:[.?!:](?=\s)|$)/gu) || [text];
+    const parts = text.match(/.+?(?:(?<!Fig|Eq|cf|et al)[.?!](?=\s)|$)/gu) || [text];
     return parts.map(part => [count(fold(part)).filter(Boolean).length, part.trim()]).sort((a, b) => b[0] - a[0])[0][1];
   }
 
@@ -45,12 +46,12 @@
     for (const [anchor, text] of page.texts) {
       const here = count(fold(text));
       here.forEach((n, i) => total[i] += n);
-      const kinds = here.filter(Boolean).length;
-      if (kinds) hits.push([kinds * 10 + Math.min(here.reduce((a, b) => a + b), 5) - text.length / 1e4, anchor, text]);
+      const kinds = here.filter(Boolean).length, together = phrase && phrase.test(fold(text));
+      if (kinds) hits.push([kinds * 10 + 8 * together + Math.min(here.reduce((a, b) => a + b), 5) - text.length / 1e4, anchor, text]);
     }
     if (total.some((n, i) => !n && !title[i])) continue;
     hits.sort((a, b) => b[0] - a[0]);
-    const whole = hits.filter(hit => hit[0] >= words.length * 10).length;
+    const whole = hits.filter(hit => hit[0] >= words.length * 10 + 8 * (words.length > 1)).length;
     const often = Math.log2(1 + Math.min(...total.map((n, i) => n + title[i])) + 2 * whole);
     found.push([page.weight * (often + (title.every(Boolean) ? 12 : 0)), page, hits.slice(0, 3)]);
   }
