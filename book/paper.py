@@ -174,7 +174,7 @@ def epub(target: Path) -> None:
             for picture in found.find_all("img"):
                 source = BUILT / picture["src"]
                 picture["src"] = f"img-{source.name}"
-                files[picture["src"]] = source.read_bytes()
+                files[picture["src"]] = drawn(source.read_text("utf8")).encode()
             tidy(found)
             title = html.escape(heading(found))
             files[f"{page}.xhtml"] = PAGE.format(title=title, body=found.decode(formatter="minimal")).encode()
@@ -187,6 +187,12 @@ def epub(target: Path) -> None:
     write_epub(target, files, [f"{page}.xhtml" for _, names in parts() for page in names])
 
 
+def drawn(svg: str) -> str:
+    """Take out of a picture what EPUB does not allow: a document type, and a shape without a shape."""
+    svg = re.sub(r"<!DOCTYPE[^>]*>", "", svg)
+    return re.sub(r"<path (?![^>]*\bd=)", '<path d="M0 0" ', svg)
+
+
 def tidy(found: Tag) -> None:
     """Take out what HTML allows and EPUB does not, and formulas that are set in letters."""
     for element in found.select(".katex-html, annotation, colgroup"):
@@ -195,6 +201,8 @@ def tidy(found: Tag) -> None:
         shape = {"border", "align", "width", "height"} if element.name != "img" else set()
         for name in [name for name in element.attrs if name in shape or name.startswith("data-")]:
             del element[name]
+    for space in found.find_all(columnspacing=""):
+        del space["columnspacing"]
     for formula in found.find_all("math"):
         formula["xmlns"] = "http://www.w3.org/1998/Math/MathML"
 

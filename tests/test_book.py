@@ -28,7 +28,9 @@ FRONT = {
     "under-the-hood",
     "in-todays-libraries",
     "errata",
+    "practice",
     "notation",
+    "glossary",
     "api",
     "bibliography",
     "status",
@@ -108,7 +110,7 @@ def toc():
 
 
 def notebook(page):
-    return jupytext.read(BOOK / f"{page}.md")
+    return jupytext.read(BOOK / f"{page}.md", fmt="md:myst")
 
 
 def code(page):
@@ -126,7 +128,7 @@ pages = pytest.mark.parametrize("page", PAGES)
 
 
 def test_every_page_is_in_the_table_of_contents():
-    assert sorted(PAGES) == sorted(path.stem for path in BOOK.glob("*.md"))
+    assert sorted([*PAGES, "404"]) == sorted(path.stem for path in BOOK.glob("*.md"))
     assert set(PAGES) >= FRONT
     assert CHAPTERS
 

@@ -141,33 +141,31 @@ def test_nothing_is_shipped_that_no_page_uses():
 SHUT_OR_OPEN = "open => { for (const fold of document.querySelectorAll('details')) fold.open = open; }"
 
 
-@pytest.mark.parametrize(
-    ("scheme", "width", "opened"),
-    [("light", 390, True), ("dark", 1440, True), ("light", 1440, False), ("dark", 390, False)],
-)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_can_be_used_by_everybody(chromium, name, scheme, width, opened):
-    """No violation of WCAG 2.1, levels A and AA, that axe-core finds."""
+def test_a_page_can_be_used_by_everybody(chromium, name, scheme):
+    """axe-core finds no violation of WCAG 2.1, A and AA, wide and narrow, folds shut and open."""
     from axe_playwright_python.sync_playwright import Axe
 
-    context = chromium.new_context(
-        offline=True, color_scheme=scheme, viewport={"width": width, "height": 900}
-    )
+    context = chromium.new_context(offline=True, color_scheme=scheme, viewport={"width": 1440, "height": 900})
     tab = context.new_page()
     tab.goto((HTML / f"{name}.html").as_uri())
     tab.wait_for_function("!document.querySelector('lr-figure:not(.ready)')")
-    tab.evaluate(SHUT_OR_OPEN, opened)
-    tab.wait_for_timeout(100)
-    options = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
-    if not opened and name not in {"index", "momentum"}:  # what is seen then is seen with the folds open, too
-        options["rules"] = {"color-contrast": {"enabled": False}}
-    found = Axe().run(tab, options=options | {"resultTypes": ["violations"], "preload": False})
+    told = []
+    for width, opened in ((1440, scheme == "dark"), (390, scheme == "light")):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.evaluate(SHUT_OR_OPEN, opened)
+        tab.wait_for_timeout(100)
+        options = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
+        if not opened and name not in {"index", "momentum"}:  # what is seen then is seen with open folds
+            options["rules"] = {"color-contrast": {"enabled": False}}
+        found = Axe().run(tab, options=options | {"resultTypes": ["violations"], "preload": False})
+        told += [
+            f"{width}: {v['id']}: {n['html'][:160]} {n['failureSummary'].splitlines()[-1][:160]}"
+            for v in found.response["violations"]
+            for n in v["nodes"][:3]
+        ]
     context.close()
-    told = [
-        f"{v['id']}: {n['html'][:160]} {n['failureSummary'].splitlines()[-1][:160]}"
-        for v in found.response["violations"]
-        for n in v["nodes"][:3]
-    ]
     assert not told, "\n".join(told)
 
 
@@ -197,14 +195,15 @@ CUT = """() => {
 }"""
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1440])
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_is_cut_and_what_scrolls_can_be_reached(tab, name, width):
-    tab.set_viewport_size({"width": width, "height": 900})
+def test_nothing_is_cut_and_what_scrolls_can_be_reached(tab, name):
     tab.goto((HTML / f"{name}.html").as_uri())
-    tab.evaluate(SHUT_OR_OPEN, True)
-    tab.wait_for_timeout(50)
-    assert tab.evaluate(CUT) == []
+    tab.wait_for_function("!document.querySelector('lr-figure:not(.ready)')")
+    for width in (320, 390, 768, 1440):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.evaluate(SHUT_OR_OPEN, True)
+        tab.wait_for_timeout(60)
+        assert tab.evaluate(CUT) == [], width
 
 
 FOCUS = """() => {
@@ -303,7 +302,7 @@ PRINTED = """() => {
         const cut = e.getBoundingClientRect().right > paper + 2 || e.scrollWidth > e.clientWidth + 3;
         if (cut) out.add('cut: ' + e.outerHTML.slice(0, 140));
         const [red, green, blue] = getComputedStyle(e).color.match(/[0-9]+/g).map(Number);
-        if (red + green + blue > 330) out.add('pale: ' + e.outerHTML.slice(0, 80));
+        if (e.matches('p, pre') && red + green + blue > 330) out.add('pale: ' + e.outerHTML.slice(0, 80));
         if (e.matches('img') && getComputedStyle(e).filter != 'none') out.add('a dark picture');
     }
     for (const e of document.querySelectorAll('details.solution > *'))

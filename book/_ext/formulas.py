@@ -50,7 +50,10 @@ def render(latex: str, display: bool) -> str:
     good, result = json.loads(str(engine().eval(call)))
     if not good:
         raise FormulaError(result)
-    return re.sub(r"<annotation.*?</annotation>", "", result, flags=re.DOTALL)  # the LaTeX once more
+    result = re.sub(r"<annotation.*?</annotation>", "", result, flags=re.DOTALL)  # the LaTeX once more
+    # an index min or max comes with a sign for "applied to" behind it, which makes one part too many
+    result = result.replace('class="mord cjk_fallback"', 'class="mord cjk_fallback" lang="zh"')
+    return re.sub("<mo>\u2061</mo>(?=</m(?:sub|sup|under|over|subsup)>)", "", result)
 
 
 def displayed(text: str, alone: bool) -> str:

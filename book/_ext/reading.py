@@ -23,7 +23,7 @@ LETTERS += "sigma tau upsilon phi chi psi omega"
 SIGNS = {name: chr(0x3B1 + i) for i, name in enumerate(LETTERS.split())}
 SIGNS |= {"le": "≤", "ge": "≥", "cdot": "·", "sqrt": "√"}
 MARKS = {"✅": "ran", "❌": "failed"}
-REPEATED = re.compile(r' id="(?:exercise|solution)-content"')
+NAME = re.compile(r'(?<=[a-z"]) id="([^"]+)"')
 BLOCKS = (nodes.paragraph, nodes.caption, nodes.title, nodes.term, nodes.literal_block)
 
 
@@ -125,7 +125,8 @@ def texts(doctree: nodes.document) -> Iterator[tuple[str, str]]:
 def anchor(node: nodes.Node) -> str:
     """Find the nearest place above a node that has a name."""
     while node is not None and not isinstance(node, nodes.document):
-        if isinstance(node, (nodes.section, nodes.figure)) and node.get("ids"):
+        named = isinstance(node, (nodes.section, nodes.figure)) or "exercise" in type(node).__name__
+        if named and node.get("ids") and not str(node["ids"][0]).endswith("-content"):
             return str(node["ids"][0])
         if type(node).__name__ == "desc":
             signature = node.next_node(lambda n: type(n).__name__ == "desc_signature")
@@ -158,7 +159,8 @@ def prepare(app: Sphinx, pagename: str, templatename: str, context: dict, doctre
         body = re.sub(r' role="(?:doc-biblioentry|doc-backlink|list)"', "", body)
         body = body.replace(' aria-label="Toggle hidden content"', "")
         body = re.sub(r'(href="bibliography\.html#[^"]*") title="[^"]*"', r"\1", body)  # the entry once more
-        context["body"] = REPEATED.sub("", body)
+        seen: set[str] = set()
+        context["body"] = NAME.sub(lambda name: "" if name[1] in seen else seen.add(name[1]) or name[0], body)
     if doctree is None:
         return
     context["description"] = description(doctree)

@@ -51,9 +51,9 @@
     }
     if (total.some((n, i) => !n && !title[i])) continue;
     hits.sort((a, b) => b[0] - a[0]);
-    const whole = hits.filter(hit => hit[0] >= words.length * 10 + 8 * (words.length > 1)).length;
-    const often = Math.log2(1 + Math.min(...total.map((n, i) => n + title[i])) + 2 * whole);
-    found.push([page.weight * (often + (title.every(Boolean) ? 12 : 0)), page, hits.slice(0, 3)]);
+    const length = page.title.split(/\s+/).length, phrases = hits.filter(hit => hit[0] >= words.length * 10 + 8).length;
+    const often = Math.log2(1 + Math.min(...total.map((n, i) => n + title[i]))) + (words.length > 1 ? 4 * Math.log2(1 + phrases) : 0);
+    found.push([page.weight * (often + (title.every(Boolean) ? 12 + 12 * words.length / length : 0)), page, hits.slice(0, 3)]);
   }
   found.sort((a, b) => b[0] - a[0]);
 
