@@ -3,20 +3,19 @@
   const wide = "pre, .pst-scrollable-table-container, div.math > .formula, span.math.formula, .cell_output";
 
   // Whatever scrolls can be reached by keyboard, has a name, and shows that it goes on.
-  function mark() {
-    for (const box of document.querySelectorAll(wide)) {
-      const scrolls = box.scrollWidth > box.clientWidth + 1;
-      box.classList.toggle("scrolls", scrolls);
-      if (scrolls) {
-        box.tabIndex = 0;
-        box.setAttribute("role", "region");
-        box.setAttribute("aria-label", box.matches("pre") ? "Code, scrolls sideways"
-          : box.matches(".formula") ? "Formula, scrolls sideways" : "Table or picture, scrolls sideways");
-      } else if (box.getAttribute("role") == "region") {
-        for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
-      }
+  function mark(box) {
+    const scrolls = box.scrollWidth > box.clientWidth + 1;
+    box.classList.toggle("scrolls", scrolls);
+    if (scrolls) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "region");
+      box.setAttribute("aria-label", box.matches("pre") ? "Code, scrolls sideways"
+        : box.matches(".formula") ? "Formula, scrolls sideways" : "Table or picture, scrolls sideways");
+    } else if (box.getAttribute("role") == "region") {
+      for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
     }
   }
+  const watch = new ResizeObserver(entries => entries.forEach(entry => mark(entry.target)));
 
   // Paper shows what is folded, in the light theme; afterwards all is as it was.
   let before;
@@ -30,10 +29,7 @@
     for (const fold of before.shut) fold.open = false;
   }
 
-  addEventListener("DOMContentLoaded", mark);
-  addEventListener("load", mark);
-  addEventListener("resize", mark);
-  document.addEventListener("toggle", mark, true);
+  addEventListener("DOMContentLoaded", () => document.querySelectorAll(wide).forEach(box => watch.observe(box)));
   addEventListener("beforeprint", open);
   addEventListener("afterprint", shut);
 })();
