@@ -22,10 +22,20 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent
 # They run things other than lrbook: the book, an installation, a browser.
-APART = {"test_book", "test_exercises", "test_figures", "test_freshness", "test_install", "test_pages"}
+APART = {
+    "test_book",
+    "test_exercises",
+    "test_figures",
+    "test_freshness",
+    "test_install",
+    "test_pages",
+    "test_paper",
+    "test_readers",
+}
 
 # The modules whose tests stand with those of another.
 TESTED_WITH = {
+    "__main__": "command_line",
     "calling": "schedules",
     "composition": "schedules",
     "digits": "problems",
@@ -188,6 +198,24 @@ MUTANTS = {
         ("else off.max() > 100 * limit", "else True"),
         ('agrees, recorded = differs == record["differs_at"],', "agrees, recorded = True,"),
         ("if any(len(row) != len(head) for row in rows):", "if False:"),
+    ],
+    "practice": [
+        ("if grading and answer is ...:", "if grading and answer is None:"),
+        ("if grading:\n                raise\n", "if False:\n                raise\n"),
+        ('print("".join(hints) or', 'print("" or'),
+        ("if exercise not in self._checks:", "if False:"),
+        ("with redirect_stdout(StringIO()):", "if True:"),
+    ],
+    "__main__": [
+        ("np.arange(0, arguments.steps, arguments.every)", "np.arange(0, arguments.steps, 1)"),
+        ("not 1 <= int(text) <= 10_000_000", "not 0 <= int(text) <= 10_000_000"),
+        ("not step.is_integer() or step < 0", "not step.is_integer()"),
+        ("or int(step) in found", ""),
+        ("or not np.isfinite(rate)", ""),
+        ("found, rtol=arguments.rtol)", "[0], rtol=arguments.rtol)"),
+        ("rates[0][far]:.6g}", "rates[0][0]:.6g}"),
+        ("return 1\n    print", "return 0\n    print"),
+        ("case ast.Constant(value=bool() | int() | float()):", "case ast.Constant():"),
     ],
     "sweeps": [
         ("if losses.shape != tuple(map(len, axes.values())):", "if losses.ndim != len(axes):"),

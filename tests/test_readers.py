@@ -174,7 +174,9 @@ def test_a_page_can_be_used_by_everybody(chromium, name, scheme):
 
 @pytest.fixture(scope="module")
 def tab(chromium):
-    context = chromium.new_context(offline=True, viewport={"width": 1200, "height": 900})
+    context = chromium.new_context(
+        offline=True, viewport={"width": 1200, "height": 900}, reduced_motion="reduce"
+    )
     yield context.new_page()
     context.close()
 

@@ -239,7 +239,7 @@ def write(app: Sphinx, pagename: str, templatename: str, context: dict, doctree)
 
 
 class PracticeNotebooks(SphinxDirective):
-    """A list of the practice notebooks, for download."""
+    """A list of the practice notebooks, and of the package that they need."""
 
     def run(self) -> list[nodes.Node]:
         self.env.note_reread()
@@ -253,6 +253,9 @@ class PracticeNotebooks(SphinxDirective):
             title = next(iter(re.findall(r"^# (.+)$", Path(self.env.doc2path(page)).read_text("utf8"), re.M)))
             link = nodes.reference("", title, refuri=f"practice/{page}.ipynb", internal=True)
             items.append(nodes.list_item("", nodes.paragraph("", "", link)))
+        wheel = f"lrbook-{version()}-py3-none-any.whl"
+        link = nodes.reference("", wheel, refuri=f"practice/{wheel}", internal=True)
+        items.append(nodes.list_item("", nodes.paragraph("", "The package that they all need: ", link)))
         return [nodes.bullet_list("", *items)]
 
 
