@@ -103,6 +103,12 @@ def test_a_comparison_gives_ends_sum_and_the_largest_difference(capsys):
     assert said[2].split()[:6] == ["1", "0.5", "0.5", "0.5", "0.5", "5"]
     assert said[3].split()[:6] == ["2", "1", "1", "0.2", "1", "6.8"]
     assert said[4] == "2 is farthest from 1 at step 0: 1 beside 0.5"
+    assert (
+        main(["compare", "Constant(0.5)", "PiecewiseConstant([6], [0.6, 0.1])", COSINE, "--steps", "10"]) == 0
+    )
+    assert "2 is farthest from 1 at step 6: 0.1 beside 0.5\n" in capsys.readouterr().out
+    assert main(["compare", COSINE, "Constant(0.1)", "--steps", "1001"]) == 0
+    assert "2 is farthest from 1 at step 1000: 0.1 beside 0\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["rates.svg", "rates.png", "rates.pdf"])

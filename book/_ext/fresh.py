@@ -85,6 +85,7 @@ def remove_leftovers(app: Sphinx, env, docnames) -> None:
         Path(app.outdir): ".html",
         Path(app.outdir) / "_sources": ".md",
         Path(app.outdir) / "notebooks": ".ipynb",
+        Path(app.outdir) / "practice": ".ipynb",
         Path(app.outdir).parent / "jupyter_execute": ".ipynb",
     }
     own = {"genindex", "search"}

@@ -24,7 +24,7 @@ SIGNS = {name: chr(0x3B1 + i) for i, name in enumerate(LETTERS.split())}
 SIGNS |= {"le": "≤", "ge": "≥", "cdot": "·", "sqrt": "√"}
 MARKS = {"✅": "ran", "❌": "failed"}
 NAME = re.compile(r'(?<=[a-z"]) id="([^"]+)"')
-BLOCKS = (nodes.paragraph, nodes.caption, nodes.title, nodes.term, nodes.literal_block)
+BLOCKS = (nodes.paragraph, nodes.caption, nodes.title, nodes.term)
 
 
 class Languages(SphinxPostTransform):
@@ -117,9 +117,8 @@ def texts(doctree: nodes.document) -> Iterator[tuple[str, str]]:
         if "cell_output" in getattr(node.parent, "attributes", {}).get("classes", ()):
             continue
         text = re.sub(r"\s+", " ", plain(node)).strip()
-        if isinstance(node, nodes.literal_block) or not text:
-            continue
-        yield anchor(node), text
+        if text:
+            yield anchor(node), text
 
 
 def anchor(node: nodes.Node) -> str:
