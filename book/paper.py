@@ -10,7 +10,6 @@ import argparse
 import html
 import re
 import sys
-import tempfile
 import uuid
 import zipfile
 from datetime import UTC, datetime
@@ -82,7 +81,7 @@ def one_document() -> str:
         contents.append("</ol>")
     return (
         f'<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>{TITLE}'
-        f'</title><base href="{BUILT.as_uri()}/"><link rel="stylesheet" href="_static/book.css"></head>'
+        '</title><link rel="stylesheet" href="_static/book.css"></head>'
         f'<body class="whole"><section class="cover"><p class="title">{TITLE}</p>'
         "<p>Which schedule, and why?</p></section>"
         f'<nav class="contents"><h1>Contents</h1>{"".join(contents)}</nav>{"".join(body)}</body></html>'
@@ -99,10 +98,9 @@ def pdf(target: Path) -> None:
     path = browser.find()
     if path is None:
         raise SystemExit("A PDF needs Chromium. On Debian or Ubuntu: apt-get install chromium fonts-noto-cjk")
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        whole = Path(folder) / "book.html"
-        text = one_document().replace('href="#', f'href="{whole.as_uri()}#')  # the base is another folder
-        whole.write_text(text, "utf8")
+    whole = BUILT / ".whole.html"  # among the pages, so that its pictures and styles are found
+    whole.write_text(one_document(), "utf8")
+    with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=path, args=browser.ARGUMENTS)
         tab = running.new_page()
         tab.set_default_timeout(600_000)
@@ -120,6 +118,7 @@ def pdf(target: Path) -> None:
             footer_template=f'<div style="{small}"><span class="pageNumber"></span></div>',
         )
         running.close()
+    whole.unlink()
 
 
 STYLE = """

@@ -85,9 +85,14 @@ def pdf(tmp_path_factory):
     return pypdf.PdfReader(target)
 
 
+def letters(title):
+    """Chromium's outline loses the space where a heading breaks, and says Chinese twice."""
+    return re.sub(r"[\s\u3400-\u9fff]+", "", title)
+
+
 def test_a_pdf_has_an_outline_of_all_pages_in_their_order(pdf):
-    titles = [entry.title for entry in pdf.outline if not isinstance(entry, list)]
-    wanted = [paper.heading(paper.article(name)) for name in NAMES]
+    titles = [letters(entry.title) for entry in pdf.outline if not isinstance(entry, list)]
+    wanted = [letters(paper.heading(paper.article(name))) for name in NAMES]
     assert [title for title in titles if title in wanted] == wanted
     places = [pdf.get_destination_page_number(e) for e in pdf.outline if not isinstance(e, list)]
     assert places == sorted(places)

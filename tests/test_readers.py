@@ -184,7 +184,7 @@ def tab(chromium):
 CUT = """() => {
     const out = [], all = what => [...document.querySelectorAll(what)].filter(e => e.getClientRects().length);
     const told = e => e.outerHTML.slice(0, 100), goes = e => e.scrollWidth > e.clientWidth + 2;
-    for (const e of all('article *:not(.katex *, pre *, svg *)')) {
+    for (const e of all('article *:not(.katex *, pre *, svg *, input)')) {
         const cuts = ['hidden', 'clip'].includes(getComputedStyle(e).overflowX);
         if (cuts && goes(e) && e.clientWidth > 4) out.push(told(e));
     }
