@@ -100,25 +100,27 @@ def pdf(target: Path) -> None:
         raise SystemExit("A PDF needs Chromium. On Debian or Ubuntu: apt-get install chromium fonts-noto-cjk")
     whole = BUILT / ".whole.html"  # among the pages, so that its pictures and styles are found
     whole.write_text(one_document(), "utf8")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=browser.ARGUMENTS)
-        tab = running.new_page()
-        tab.set_default_timeout(600_000)
-        tab.goto(whole.as_uri(), wait_until="load")
-        small = "font: 8px sans-serif; color: #555; width: 100%; text-align: center"
-        tab.pdf(
-            path=target,
-            format="A4",
-            margin={"top": "18mm", "bottom": "18mm", "left": "18mm", "right": "18mm"},
-            print_background=True,
-            outline=True,
-            tagged=True,
-            display_header_footer=True,
-            header_template="<span></span>",
-            footer_template=f'<div style="{small}"><span class="pageNumber"></span></div>',
-        )
-        running.close()
-    whole.unlink()
+    try:
+        with sync_playwright() as playwright:
+            running = playwright.chromium.launch(executable_path=path, args=browser.ARGUMENTS)
+            tab = running.new_page()
+            tab.set_default_timeout(600_000)
+            tab.goto(whole.as_uri(), wait_until="load")
+            small = "font: 8px sans-serif; color: #555; width: 100%; text-align: center"
+            tab.pdf(
+                path=target,
+                format="A4",
+                margin={"top": "18mm", "bottom": "18mm", "left": "18mm", "right": "18mm"},
+                print_background=True,
+                outline=True,
+                tagged=True,
+                display_header_footer=True,
+                header_template="<span></span>",
+                footer_template=f'<div style="{small}"><span class="pageNumber"></span></div>',
+            )
+            running.close()
+    finally:
+        whole.unlink()
 
 
 STYLE = """
@@ -208,7 +210,7 @@ def tidy(found: Tag) -> None:
 
 def write_epub(target: Path, files: dict[str, bytes], order: list[str]) -> None:
     """Pack the files; those in `order` are the text."""
-    manifest, spine = "", ""
+    manifest = ""
     for i, (name, data) in enumerate(files.items()):
         marks = ["nav"] if name == "nav.xhtml" else ["mathml"] if b"<math" in data else []
         properties = f' properties="{marks[0]}"' if marks else ""

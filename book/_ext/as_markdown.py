@@ -7,7 +7,6 @@ page shows. A kind of node that is not known stops the build: nothing is left ou
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from docutils import nodes
@@ -50,9 +49,8 @@ STARTS = re.compile(r"^(\s*)([-+#>]|\d+\.)(?=\s)")
 class Writer:
     """Writes the nodes of one page; `notebooks` are the pages to whose notebooks it may link."""
 
-    def __init__(self, notebooks: set[str], cell: Callable[[nodes.Element], None] | None = None) -> None:
+    def __init__(self, notebooks: set[str]) -> None:
         self.notebooks = notebooks
-        self.cell = cell or (lambda node: None)  # is given each code cell, where it stands
         self.depth = 0
         self.blocks: list[str] = []
 
@@ -69,16 +67,18 @@ class Writer:
 
     def aside(self, node: nodes.Element) -> str:
         """Write the children of a node by themselves."""
-        inner = Writer(self.notebooks, self.cell)
-        inner.depth = self.depth
+        if next(node.findall(is_code), None) is not None:
+            raise NotImplementedError("a notebook has no cells within a list, a table or a box")
+        outside, self.blocks = self.blocks, []
         for child in node.children:
-            inner.block(child)
-        return inner.take()
+            self.block(child)
+        inside, self.blocks = self.take(), outside
+        return inside
 
     def block(self, node: nodes.Node) -> None:
         kind = type(node).__name__
-        if isinstance(node, nodes.container) and node.get("nb_element") == "cell_code":
-            self.cell(node)
+        if is_code(node):
+            self.add_code(node)
         elif method := getattr(self, f"put_{kind}", None):
             method(node)
         elif kind in SILENT:
@@ -90,6 +90,9 @@ class Writer:
                 self.block(child)
         else:
             self.put(self.inline(node))
+
+    def add_code(self, node: nodes.Element) -> None:
+        raise NotImplementedError("nothing takes a code cell here")
 
     def number(self, kind: str, node: nodes.Element) -> str:
         raise NotImplementedError(f"nothing gives {kind}s a number here")
@@ -209,6 +212,10 @@ class Writer:
         if url.path.endswith(".html") and name in self.notebooks:
             return f"[{self.words(node)}]({name}.ipynb)"
         return self.words(node)
+
+
+def is_code(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
 
 
 def text(words: str) -> str:

@@ -51,8 +51,8 @@ def render(latex: str, display: bool) -> str:
     if not good:
         raise FormulaError(result)
     result = re.sub(r"<annotation.*?</annotation>", "", result, flags=re.DOTALL)  # the LaTeX once more
-    # an index min or max comes with a sign for "applied to" behind it, which makes one part too many
     result = result.replace('class="mord cjk_fallback"', 'class="mord cjk_fallback" lang="zh"')
+    # an index min or max comes with a sign for "applied to" behind it, which makes one part too many
     return re.sub("<mo>\u2061</mo>(?=</m(?:sub|sup|under|over|subsup)>)", "", result)
 
 

@@ -35,7 +35,7 @@ class NotebookWriter(Writer):
     """Writes a page into cells: what was run comes from the executed notebook, in its order."""
 
     def __init__(self, app: Sphinx, pagename: str, executed: nbformat.NotebookNode) -> None:
-        super().__init__(set(executed_pages(app)), self.add_code)
+        super().__init__(set(executed_pages(app)))
         self.app, self.pagename, self.executed = app, pagename, executed
         self.cells: list[nbformat.NotebookNode] = [code(FIRST.format(version=version()), "needs")]
         self.done = 0  # how many cells of the executed notebook are written
