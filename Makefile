@@ -32,8 +32,9 @@ lint: $(READY)  ## style of the code
 types: $(READY)  ## types of lrbook
 	$(PY) -m mypy
 
-unit: $(READY)  ## tests, properties and doctests of lrbook, with coverage
+unit: $(READY)  ## tests, properties and doctests of lrbook, with coverage; again without machine code
 	$(PY) -m pytest --cov --cov-report=term $(addprefix --ignore=,$(BUILT))
+	LRBOOK_FAST=0 $(PY) -m pytest -q $(addprefix --ignore=,$(BUILT))
 
 built: book  ## tests of the built book: facts, pages in a browser, freshness
 	$(PY) -m pytest $(wildcard $(BUILT))

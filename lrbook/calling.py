@@ -58,20 +58,27 @@ class Schedule(Hyperparameters):
             require("step", step, NON_NEGATIVE)
             return self._shaped(self.rule(_floating(step)), step)
         dtype = _working_dtype(step.dtype)
-        with np.errstate(over="ignore"):  # a growing rate overflows to infinity, as for numbers
+        with np.errstate(all="ignore"):  # a growing rate overflows to infinity, as for numbers
             if step.size <= BLOCK or not self._plain:
                 rate = self._shaped(self.rule(_checked(step, dtype)), step)
             else:
-                flat = step.reshape(-1)
-                rate = np.empty(flat.shape, dtype)
-                for i in range(0, flat.size, BLOCK):
-                    rate[i : i + BLOCK] = self.rule(_checked(flat[i : i + BLOCK], dtype))
-                rate = rate.reshape(step.shape)
-        return rate.astype(step.dtype) if step.dtype == np.float16 else rate
+                rate = self._long(step.reshape(-1), dtype).reshape(step.shape)
+            return rate.astype(step.dtype) if step.dtype == np.float16 else rate
 
     def rule(self, step: Any) -> Any:
         """The formula itself, without checks."""
         raise NotImplementedError
+
+    def _long(self, step: np.ndarray, dtype: Any) -> np.ndarray:
+        """The rates at a long row of steps: by machine code if that can be had, else block by block."""
+        from lrbook import fast  # it stands on this module, and is not needed for short rows
+
+        rate = fast.rates(self, step, dtype)
+        if rate is None:
+            rate = np.empty(step.shape, dtype)
+            for i in range(0, step.size, BLOCK):
+                rate[i : i + BLOCK] = self.rule(_checked(step[i : i + BLOCK], dtype))
+        return rate
 
     def _shaped(self, rate: Any, step: Any) -> Any:
         """`rate` with an entry for each step and each setting, whether or not the rule looks at them."""
@@ -107,6 +114,17 @@ def _floating(step: Any) -> Any:
 def _checked(step: Any, dtype: Any) -> Any:
     """`step` in `dtype`, once it is sure that none of it is negative, NaN or infinite."""
     step = step.astype(dtype, copy=False)
-    if step.size and not (step.min() >= 0 and step.max() < math.inf):  # NaN is neither
+    if not sound(step):
         require("step", step, NON_NEGATIVE)
     return step
+
+
+def sound(step: np.ndarray) -> bool:
+    """A first look at floats, in one pass: whether all of them are finite, and 0.0 or more.
+
+    Read as whole numbers, the bits of floats from 0.0 on are in their order, and after all of them come
+    those of infinity, of NaN, and of -0.0 and what is below.
+    """
+    bits = np.dtype(f"u{step.itemsize}")
+    infinity = np.array(math.inf, step.dtype).view(bits)
+    return not step.size or bool(step.view(bits).max() < infinity)

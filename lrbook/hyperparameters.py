@@ -258,6 +258,11 @@ class Hyperparameters:
         """The same object with every number turned into the exact fraction it stands for."""
         return self._with(lambda name, value: exact(value))
 
+    @cached_property
+    def _loops(self) -> dict[Any, Any]:
+        """The loops of machine code that were made of it, by dtype; None where there can be none."""
+        return {}
+
     def _with(self, change: Callable[[str, Any], Any]) -> Self:
         """A copy with each field changed by a function of its name and value. It is not checked again."""
         new = copy(self)

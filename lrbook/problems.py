@@ -216,6 +216,8 @@ class Quadratic(Hyperparameters):
 
     def _expected_squares(self, theta0: Any, rates: Any) -> Iterator[np.ndarray]:
         """The mean square of each parameter of each run, before and after each update."""
+        from lrbook import fast  # it stands on this module, and is not needed before
+
         rates = np.asarray(as_value("rates", rates), dtype=float)[..., np.newaxis]
         if rates.ndim == 1:
             raise ValueError(f"rates must have a first axis, the steps, got the number {rates[0]}")
@@ -224,8 +226,12 @@ class Quadratic(Hyperparameters):
         shape = np.broadcast_shapes(rates.shape[1:], *others)
         mean_square = np.broadcast_to(np.square(np.asarray(theta0, dtype=float)), shape)
         yield mean_square
+        if looped := fast.squares(self, mean_square, rates):
+            yield from looped
+            return
         for rate in rates:
-            mean_square = self.expected_update(mean_square, rate)
+            with np.errstate(over="ignore", invalid="ignore"):  # a run that leaves is at infinity
+                mean_square = self.expected_update(mean_square, rate)
             yield mean_square
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Self
@@ -203,14 +203,14 @@ class Optimizer(Hyperparameters):
             g, t, whole, cut = self.gradients(g), state.t + 1, [], []
             for opt, rate, name in updates:
                 arrays = (theta[name], g[name], *state.slots[name].values())
-                blocks = opt._blocks(rate, arrays)
-                if len(blocks) == 1:  # worked out before anything is written, since it may be refused
+                if opt._may_cut(rate, arrays):
+                    cut.append((opt, rate, name, arrays))
+                else:  # worked out before anything is written, since it may be refused
                     whole.append((arrays, opt._updated(rate, t, name, arrays)))
-                else:
-                    cut.append((opt, rate, name, blocks))
-            for opt, rate, name, blocks in cut:
-                for block in blocks:
-                    _write(block, opt._updated(rate, t, name, block))
+            for opt, rate, name, arrays in cut:
+                if not opt._by_loop(rate, t, arrays):
+                    for block in _blocks(arrays):
+                        _write(block, opt._updated(rate, t, name, block))
             for arrays, new in whole:
                 _write(arrays, new)
         state.t = t
@@ -256,14 +256,16 @@ class Optimizer(Hyperparameters):
                 "must be asked where, by opt.gradient_point(theta, state)"
             )
 
-    def _blocks(self, lr: Any, arrays: tuple[np.ndarray, ...]) -> list[tuple[np.ndarray, ...]]:
-        """The arrays in blocks that fit the cache, or whole if they must not or need not be cut."""
-        size = max(1, BLOCK_BYTES // arrays[0].itemsize)
-        may_cut = self.elementwise and self._plain and not is_array(lr) and not self._may_divide_by_zero
-        if arrays[0].size <= size or not may_cut or not all(a.flags.c_contiguous for a in arrays):
-            return [arrays]
-        flat = [a.reshape(-1) for a in arrays]
-        return [tuple(a[i : i + size] for a in flat) for i in range(0, flat[0].size, size)]
+    def _may_cut(self, lr: Any, arrays: tuple[np.ndarray, ...]) -> bool:
+        """Whether the arrays are large, and may be updated part by part."""
+        by_itself = self.elementwise and self._plain and not is_array(lr) and not self._may_divide_by_zero
+        return by_itself and arrays[0].size > _block(arrays[0]) and all(a.flags.c_contiguous for a in arrays)
+
+    def _by_loop(self, lr: float, t: int, arrays: tuple[np.ndarray, ...]) -> bool:
+        """Make the step in place by machine code, if that can be had; say whether it was made."""
+        from lrbook import fast  # it stands on this module, and is not needed for small parameters
+
+        return fast.update(self, lr, t, arrays)
 
     def _updated(self, lr: Any, t: int, name: str, arrays: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
         """What the rule makes of theta, gradient and slots, in the dtype of the slots."""
@@ -282,6 +284,18 @@ class Optimizer(Hyperparameters):
                 f"of {name}: 0/0 is no step"
             )
         return tuple(new)
+
+
+def _block(array: np.ndarray) -> int:
+    """How many entries of an array are updated at once."""
+    return max(1, BLOCK_BYTES // array.itemsize)
+
+
+def _blocks(arrays: tuple[np.ndarray, ...]) -> Iterator[tuple[np.ndarray, ...]]:
+    """The arrays in blocks that fit the cache."""
+    flat, size = [a.reshape(-1) for a in arrays], _block(arrays[0])
+    for i in range(0, flat[0].size, size):
+        yield tuple(a[i : i + size] for a in flat)
 
 
 def _write(arrays: tuple[np.ndarray, ...], new: tuple[Any, ...]) -> None:
@@ -349,7 +363,15 @@ def _check_gradient(name: str, array: np.ndarray, gradient: Any) -> None:
         raise TypeError(f"the gradient of {name} must be an array of real numbers, got {kind}")
     if gradient.shape != array.shape:
         raise ValueError(f"the gradient of {name} must have its shape {array.shape}, got {gradient.shape}")
-    suspect = not math.isfinite(gradient.sum())  # a sum is finite only if no term is NaN or infinite
-    if suspect and not np.isfinite(gradient).all():
+    if not _surely_finite(gradient) and not np.isfinite(gradient).all():
         bad = np.count_nonzero(~np.isfinite(gradient))
         raise ValueError(f"the gradient of {name} must be finite, got {bad} values that are not")
+
+
+def _surely_finite(gradient: np.ndarray) -> bool:
+    """A first look, in one pass: a sum of squares is finite only if no entry is NaN or infinite."""
+    if gradient.dtype.char not in "fd" or not gradient.flags.c_contiguous:
+        return math.isfinite(gradient.sum())
+    from lrbook import fast
+
+    return math.isfinite(fast.sum_of_squares(gradient.reshape(-1)))

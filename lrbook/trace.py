@@ -103,6 +103,8 @@ class Trace:
     settings: list[str] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
     results: tuple[Any, ...] | Any = ()
+    values: list[Any] = field(default_factory=list)  # of the settings, in the object that was traced
+    arrays: dict[str, Any] | None = None  # settings with a value for each lane, where there may be any
 
     def __call__(self, *values: Any) -> Any:
         known: dict[Any, Any] = dict(zip([*self.inputs, *self.settings], values, strict=True))
@@ -126,7 +128,7 @@ class Trace:
         for known in self.operations:
             if known.function == function and repr(known.arguments) == repr(plain):  # 0.0 is not -0.0 here
                 return Traced(self, known.name, uniform)
-        taken = {*self.inputs, *self.settings}
+        taken = {*self.inputs, *self.settings, *(self.arrays or ())}
         names = (f"x{n}" for n in count(1) if f"x{n}" not in taken)
         name = next(islice(names, len(self.operations), None))
         self.operations.append(Operation(name, function, plain, uniform))
@@ -247,14 +249,20 @@ def trace(x: Schedule | Optimizer, part: str = "rule") -> Trace:
         a norm, :class:`~lrbook.Split` (ask for ``split.of(name)``), :class:`~lrbook.ClipByGlobalNorm`.
     """
     if isinstance(x, Schedule):
-        inputs = ["step"]
-    elif isinstance(x, Optimizer):
-        if not x.elementwise or _sees_all(x):
-            raise TypeError(f"an optimizer that is traced must update each entry by itself, got {x!r}")
-        inputs = ["theta", *x.slot_names] if part == "point" else ["theta", "g", "lr", "t", *x.slot_names]
-    else:
+        return written(x, ["step"], "rule")
+    if not isinstance(x, Optimizer):
         raise TypeError(f"a Schedule or an Optimizer is traced, got {x!r}")
-    record = Trace(inputs)
+    if not x.elementwise or _sees_all(x):
+        raise TypeError(f"an optimizer that is traced must update each entry by itself, got {x!r}")
+    return written(x, ["theta", *([] if part == "point" else ["g", "lr", "t"]), *x.slot_names], part)
+
+
+def written(x: Any, inputs: list[str], part: str, arrays: dict[str, Any] | None = None) -> Trace:
+    """The operations of a function of `x` that is given inputs of these names.
+
+    Settings that are arrays, one value for each run, are collected in `arrays` if there is one.
+    """
+    record = Trace(inputs, arrays=arrays)
     free = _freed(x, record, "")
     values = [Traced(record, name, uniform=name in ("lr", "t")) for name in inputs]
     return _finished(record, getattr(free, part)(*values))
@@ -315,11 +323,15 @@ def _open(value: Any, record: Trace, name: str) -> Any:
         return _freed(value, record, f"{name}_")
     if isinstance(value, tuple):
         return tuple(_open(x, record, f"{name}_{i}") for i, x in enumerate(value))
+    if is_array(value) and record.arrays is not None:
+        record.arrays[name] = value
+        return Traced(record, name, uniform=False)
     if is_array(value) or is_symbolic(value):
         raise TypeError(f"{name} must be a number to be traced, got {value!r}")
     if type(value) not in NUMBERS:
         return value
     record.settings.append(name)
+    record.values.append(value)
     return Traced(record, name, uniform=True)
 
 
