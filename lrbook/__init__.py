@@ -16,7 +16,7 @@ from lrbook.schedules import (
     PolynomialDecay,
 )
 from lrbook.stepping import Optimizer, State
-from lrbook.sweeps import Best, best_of
+from lrbook.sweeps import Best, Sweep, best_of, sweep
 from lrbook.training import Run, descend, steps_of
 from lrbook.wrappers import ClipByGlobalNorm, Split, WithL2, WithWeightDecay
 
@@ -54,6 +54,7 @@ __all__ = [
     "Slope",
     "Split",
     "State",
+    "Sweep",
     "Turned",
     "Warmup",
     "WithL2",
@@ -62,4 +63,5 @@ __all__ = [
     "descend",
     "load_digits",
     "steps_of",
+    "sweep",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from lrbook.elementary import NUMBERS, floating, is_array, is_symbolic
 from lrbook.hyperparameters import NON_NEGATIVE, Hyperparameters, as_value, exact, require, unboxed
 
+LARGEST = sys.float_info.max
 BLOCK = 16384  # elements: a block and its temporaries, 128 KiB each in float64, stay in the cache
 
 
@@ -47,7 +48,7 @@ class Schedule(Hyperparameters):
     def __call__(self, step: Any) -> Any: ...
     def __call__(self, step: Any) -> Any:
         """The rate of the update made after `step` others."""
-        if type(step) in NUMBERS and self._plain and 0 <= step <= sys.float_info.max:
+        if type(step) in NUMBERS and self._plain and 0 <= step <= LARGEST:
             return float(self.rule(step))
         step = as_value("step", step)
         if self._symbolic or is_symbolic(step):

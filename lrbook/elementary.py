@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 import sys
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,12 +51,7 @@ def in_notebook() -> bool:
 
 
 def library(*arguments: Any) -> Any:
-    """The library that computes with `arguments`: symbols win over arrays, arrays over numbers."""
-    for x in arguments:  # a plain loop: a generator would double the cost of a scalar call
-        if type(x) not in NUMBERS:
-            break
-    else:
-        return _NUMBERS
+    """The library that computes with `arguments`, not all numbers: symbols win over arrays."""
     if any(is_symbolic(x) for x in arguments):
         return _symbols()
     for x in arguments:
@@ -92,23 +86,6 @@ def _exp(x: float) -> float:
         return math.inf
 
 
-_NUMBERS = SimpleNamespace(
-    pi=math.pi,
-    cos=math.cos,
-    sin=math.sin,
-    exp=_exp,
-    log=math.log,
-    sqrt=math.sqrt,
-    pow=_pow,
-    floor=partial(_whole, math.floor),
-    ceil=partial(_whole, math.ceil),
-    sign=lambda x: (x > 0) - (x < 0),
-    minimum=min,
-    maximum=max,
-    where=lambda condition, x, y: x if condition else y,
-)
-
-
 def _symbols() -> SimpleNamespace:
     """SymPy's names for the functions of this module."""
     sympy = sys.modules["sympy"]
@@ -136,35 +113,40 @@ def _piecewise(condition: Any, x: Any, y: Any) -> Any:
     return sympy.Piecewise((x, condition), *rest)
 
 
+# Each asks first whether it is given numbers, since a training loop asks at every step.
+
+
 def cos(x: Any) -> Any:
     """The cosine of `x` radians."""
-    return library(x).cos(x)
+    return math.cos(x) if type(x) in NUMBERS else library(x).cos(x)
 
 
 def sin(x: Any) -> Any:
     """The sine of `x` radians."""
-    return library(x).sin(x)
+    return math.sin(x) if type(x) in NUMBERS else library(x).sin(x)
 
 
 def cospi(x: Any) -> Any:
     """cos(πx): with symbols π stays π, so that a formula can be simplified."""
+    if type(x) in NUMBERS:
+        return math.cos(math.pi * x)
     lib = library(x)
     return lib.cos(lib.pi * x)
 
 
 def exp(x: Any) -> Any:
     """e to the power `x`; a float that would overflow is infinite."""
-    return library(x).exp(x)
+    return _exp(x) if type(x) in NUMBERS else library(x).exp(x)
 
 
 def log(x: Any) -> Any:
     """The natural logarithm of `x` > 0."""
-    return library(x).log(x)
+    return math.log(x) if type(x) in NUMBERS else library(x).log(x)
 
 
 def sqrt(x: Any) -> Any:
     """The square root of `x` >= 0."""
-    return library(x).sqrt(x)
+    return math.sqrt(x) if type(x) in NUMBERS else library(x).sqrt(x)
 
 
 def square(x: Any) -> Any:
@@ -174,45 +156,57 @@ def square(x: Any) -> Any:
 
 def power(x: Any, y: Any) -> Any:
     """`x` to the power `y`, for `x` >= 0; infinite where a float would overflow, or 0 stands below a line."""
-    return square(x) if type(y) in NUMBERS and y == 2 else library(x, y).pow(x, y)
+    if type(y) in NUMBERS:
+        if y == 2:
+            return square(x)
+        if type(x) in NUMBERS:
+            return _pow(x, y)
+    return library(x, y).pow(x, y)
 
 
 def floor(x: Any) -> Any:
     """The largest whole number not above `x`."""
-    return library(x).floor(x)
+    return _whole(math.floor, x) if type(x) in NUMBERS else library(x).floor(x)
 
 
 def ceil(x: Any) -> Any:
     """The smallest whole number not below `x`."""
-    return library(x).ceil(x)
+    return _whole(math.ceil, x) if type(x) in NUMBERS else library(x).ceil(x)
 
 
 def sign(x: Any) -> Any:
     """-1, 0 or 1: the sign of `x`."""
-    return library(x).sign(x)
+    return (x > 0) - (x < 0) if type(x) in NUMBERS else library(x).sign(x)
 
 
 def minimum(x: Any, y: Any) -> Any:
     """The smaller of `x` and `y`, element by element."""
+    if type(x) in NUMBERS and type(y) in NUMBERS:
+        return y if y < x else x
     return library(x, y).minimum(x, y)
 
 
 def maximum(x: Any, y: Any) -> Any:
     """The larger of `x` and `y`, element by element."""
+    if type(x) in NUMBERS and type(y) in NUMBERS:
+        return y if y > x else x
     return library(x, y).maximum(x, y)
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
     """`x` where `condition` holds and `y` elsewhere."""
-    if isinstance(condition, bool) and not any(is_array(v) and not is_traced(v) for v in (x, y)):
-        return x if condition else y  # with arrays the shape must not depend on the condition
+    if type(condition) is bool:
+        if type(x) in NUMBERS and type(y) in NUMBERS:
+            return x if condition else y
+        if not any(is_array(v) and not is_traced(v) for v in (x, y)):
+            return x if condition else y  # with arrays the shape must not depend on the condition
     lib = library(condition, x, y)
     return lib.where(lib.asarray(condition) if isinstance(condition, bool) else condition, x, y)
 
 
 def filled(value: Any, x: Any) -> Any:
     """`value` wherever `x` is: of the shape and dtype of `x` if that is an array and `value` a number."""
-    if is_array(x) and not hasattr(value, "shape"):
+    if type(x) not in NUMBERS and is_array(x) and not hasattr(value, "shape"):
         return library(x).full_like(x, value)
     return value
 

@@ -98,6 +98,9 @@ class Loop:
         contiguous and do not overlap; rows and record have shape (steps, lanes).
         """
         lanes = arrays[0].shape[-1]
+        sizes = (arrays[0].itemsize * lanes, arrays[0].itemsize * lanes * steps)
+        if len(arrays) != self._arrays or any(a.nbytes not in sizes for a in arrays):
+            raise ValueError("a loop must be given all its arrays, of as many lanes and steps")
         first, last, _ = (cut or slice(None)).indices(lanes)
         places = (a.ctypes.data + first * a.itemsize for a in arrays)
         self._kernel(last - first, lanes, steps, numbers.ctypes.data, *places)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Protocol
 
 import numpy as np
 
-from lrbook.elementary import cos, is_traced, sin, square
+from lrbook.elementary import NUMBERS, cos, is_traced, sin, square
 from lrbook.hyperparameters import (
     NON_NEGATIVE,
     Hyperparameters,
@@ -84,7 +84,8 @@ class Quadratic(Hyperparameters):
     def gradient(self, theta: Any, rng: np.random.Generator | None = None) -> Any:
         """The gradient at `theta`, of its shape; with the noise drawn from `rng` if there is one."""
         exact = self.eigenvalues * theta
-        return exact if rng is None else exact + self.noise * rng.standard_normal(theta.shape)
+        silent = type(self.noise) in NUMBERS and self.noise == 0
+        return exact if rng is None or silent else exact + self.noise * rng.standard_normal(theta.shape)
 
     def expected_update(self, mean_square: Any, rate: Any) -> Any:
         r"""The mean square of :math:`\theta_i` after one update, from that before it.

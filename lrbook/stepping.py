@@ -334,7 +334,8 @@ def _checked_rate(lr: Any, step: int) -> Any:
     if not (isinstance(lr, (int, float)) or is_array(lr)):
         raise TypeError(f"lr must be a number or an array, got {lr!r} at step {step}")
     if not (np.isfinite(lr).all() if is_array(lr) else math.isfinite(lr)):
-        raise ValueError(f"lr must be finite, got {lr} at step {step}")
+        breach = lr[~np.isfinite(lr)].flat[0] if is_array(lr) else lr
+        raise ValueError(f"lr must be finite, got {breach} at step {step}")
     return lr
 
 

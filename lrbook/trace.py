@@ -104,6 +104,7 @@ class Trace:
     operations: list[Operation] = field(default_factory=list)
     results: tuple[Any, ...] | Any = ()
     values: list[Any] = field(default_factory=list)  # of the settings, in the object that was traced
+    _done: dict[tuple[str, str], str] = field(default_factory=dict, repr=False, compare=False)
     arrays: dict[str, Any] | None = None  # settings with a value for each lane, where there may be any
 
     def __call__(self, *values: Any) -> Any:
@@ -125,12 +126,13 @@ class Trace:
         arguments = tuple(map(unboxed, arguments))
         uniform = all(x.uniform for x in arguments if isinstance(x, Traced))
         plain = tuple(map(_named, arguments))
-        for known in self.operations:
-            if known.function == function and repr(known.arguments) == repr(plain):  # 0.0 is not -0.0 here
-                return Traced(self, known.name, uniform)
+        done = function, repr(plain)  # in which 0.0 is not -0.0
+        if done in self._done:
+            return Traced(self, self._done[done], uniform)
         taken = {*self.inputs, *self.settings, *(self.arrays or ())}
         names = (f"x{n}" for n in count(1) if f"x{n}" not in taken)
         name = next(islice(names, len(self.operations), None))
+        self._done[done] = name
         self.operations.append(Operation(name, function, plain, uniform))
         return Traced(self, name, uniform)
 
@@ -252,7 +254,7 @@ def trace(x: Schedule | Optimizer, part: str = "rule") -> Trace:
         return written(x, ["step"], "rule")
     if not isinstance(x, Optimizer):
         raise TypeError(f"a Schedule or an Optimizer is traced, got {x!r}")
-    if not x.elementwise or _sees_all(x):
+    if not x.elementwise or sees_all(x):
         raise TypeError(f"an optimizer that is traced must update each entry by itself, got {x!r}")
     return written(x, ["theta", *([] if part == "point" else ["g", "lr", "t"]), *x.slot_names], part)
 
@@ -265,7 +267,7 @@ def written(x: Any, inputs: list[str], part: str, arrays: dict[str, Any] | None 
     record = Trace(inputs, arrays=arrays)
     free = _freed(x, record, "")
     values = [Traced(record, name, uniform=name in ("lr", "t")) for name in inputs]
-    return _finished(record, getattr(free, part)(*values))
+    return finished(record, getattr(free, part)(*values))
 
 
 def traced(function: Callable[..., Any], inputs: Sequence[str], settings: Sequence[str] = ()) -> Trace:
@@ -286,10 +288,10 @@ def traced(function: Callable[..., Any], inputs: Sequence[str], settings: Sequen
     """
     record = Trace(list(inputs), list(settings))
     values = [Traced(record, name, uniform=name in settings) for name in [*inputs, *settings]]
-    return _finished(record, function(*values))
+    return finished(record, function(*values))
 
 
-def _finished(record: Trace, results: Any) -> Trace:
+def finished(record: Trace, results: Any) -> Trace:
     """The record with these results, and without what none of them needs."""
     record.results = tuple(map(_named, results)) if isinstance(results, tuple) else _named(results)
     needed = {*record.results} if isinstance(results, tuple) else {record.results}
@@ -300,11 +302,11 @@ def _finished(record: Trace, results: Any) -> Trace:
     return record
 
 
-def _sees_all(x: Optimizer) -> bool:
+def sees_all(x: Optimizer) -> bool:
     """Whether an optimizer, or one inside, looks at all gradients or stands for several optimizers."""
     if type(x).gradients not in (Optimizer.gradients, Wrapper.gradients):
         return True
-    return isinstance(x, Wrapper) and _sees_all(x.optimizer)
+    return isinstance(x, Wrapper) and sees_all(x.optimizer)
 
 
 def _freed(x: Any, record: Trace, prefix: str) -> Any:

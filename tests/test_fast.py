@@ -410,6 +410,17 @@ def test_an_error_in_one_thread_is_raised_after_the_others_have_ended():
         machine.spread(other, 10 * machine.LANES, 2)
 
 
+def test_a_loop_is_given_all_its_arrays_whole():
+    loop = machine.Loop([], np.float64, {"x": 1.0})
+    x = np.zeros(5)
+    loop(np.ones((1, 1)), [x])
+    assert np.all(x == 1)
+    with pytest.raises(ValueError, match="all its arrays"):
+        loop(np.ones((1, 1)), [x, x])
+    with pytest.raises(ValueError, match="all its arrays"):
+        machine.Loop([], np.float64, {"x": "y"}, lanes=["y"])(np.ones((1, 0)), [x, np.zeros(4)])
+
+
 def test_the_same_loop_is_built_once():
     before = set(machine._BUILT)
     three_steps(Momentum(0.123, 0.4), FEW, np.float64)
