@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
+BENCH  := .venv-bench
 BUILD  := $(VENV)/bin/jupyter-book build book --path-output . --config _config.yml --toc "$(CURDIR)/_toc.yml" -W -n --keep-going
 BUILT  := $(addprefix tests/test_,book.py exercises.py figures.py pages.py readers.py paper.py freshness.py)
 
@@ -68,13 +69,18 @@ epub: book  ## write the whole book as an EPUB
 script:  ## make lrbook/live.js again from live/, with Node
 	cd live && npm ci --no-audit --no-fund && npm test && npm run build
 
-bench: book  ## measure the speed of lrbook, of its figures and its pages
-	$(PY) benchmarks/bench.py
+bench: book $(BENCH)/.ready  ## measure lrbook beside PyTorch, optax and JAX; its figures; its pages
+	$(BENCH)/bin/python benchmarks/speed.py
 	$(PY) benchmarks/live.py
 	$(PY) benchmarks/pages.py
 
 mutants: $(READY)  ## break lrbook line by line, and see whether the tests notice
 	$(PY) tests/mutants.py
+
+$(BENCH)/.ready: benchmarks/requirements.txt pyproject.toml
+	$(PYTHON) -m venv --clear $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet -r benchmarks/requirements.txt
+	@touch $@
 
 clean:  ## remove all that was made, but for the environment and what you work in
 	rm -rf _build build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,8 +16,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import dataclass, fields
-from fractions import Fraction as Ratio
+from dataclasses import FrozenInstanceError, dataclass, fields
 from functools import cache, cached_property
 from itertools import pairwise
 from numbers import Real
@@ -68,7 +67,7 @@ Class = TypeVar("Class", bound=type)
 @dataclass_transform(frozen_default=True, eq_default=False)
 def hyperparameters(cls: Class) -> Class:
     """Make a frozen dataclass of a class of hyperparameters, which keeps the equality of its base."""
-    return dataclass(frozen=True, eq=False)(cls)  # type: ignore[return-value]
+    return dataclass(eq=False, repr=False)(cls)  # type: ignore[return-value]
 
 
 def as_value(name: str, value: Any) -> Any:
@@ -195,6 +194,8 @@ def exact(value: Any) -> Any:
 
 def _meant(value: float) -> Any:
     """The exact number that a Python number stands for."""
+    from fractions import Fraction as Ratio  # SymPy has imported it
+
     sympy = sys.modules["sympy"]
     if isinstance(value, int):
         return sympy.Integer(value)
@@ -213,9 +214,22 @@ def _rules(cls: Any) -> dict[str, tuple[Any, ...]]:
     return {f.name: (get_args(hints[f.name]) or (hints[f.name],)) for f in fields(cls)}
 
 
-@dataclass(frozen=True, eq=False)
+@hyperparameters
 class Hyperparameters:
-    """Base of the frozen dataclasses: fields are checked once, when the object is made."""
+    """Base of the frozen dataclasses: fields are checked once, when the object is made.
+
+    Freezing, showing and comparing are written here for all of them. What `dataclasses` writes for each class
+    by itself would be most of the time of an import.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A field is set once, when the object is made."""
+        if name in vars(self) or name not in type(self).__dataclass_fields__:
+            raise FrozenInstanceError(f"cannot assign to field {name!r}")
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
 
     def __post_init__(self) -> None:
         for name, (kind, *rules) in _rules(type(self)).items():  # type: ignore[arg-type]
@@ -226,6 +240,10 @@ class Hyperparameters:
         if not isinstance(other, Hyperparameters) or type(self) is not type(other):
             return NotImplemented
         return equal(self._fields(), other._fields())
+
+    def __repr__(self) -> str:
+        settings = (f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
+        return f"{type(self).__qualname__}({', '.join(settings)})"
 
     def __hash__(self) -> int:
         return hash((type(self), *self._fields()))

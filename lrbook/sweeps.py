@@ -175,28 +175,19 @@ def _runs(optimizer: Optimizer) -> tuple[int, ...]:
         ) from None
 
 
-@dataclass(frozen=True)
-class _Rates:
-    """The rates of some of the runs, of a schedule that gives those of all, or of these."""
-
-    schedule: Any
-    runs: tuple[int, ...]
-    which: slice
-    dtype: Any
-
-    def __call__(self, step: int) -> Any:
-        rate = self.schedule(step)
-        if not is_array(rate) or not np.ndim(rate):
-            return rate
-        if not isinstance(self.schedule, Schedule):
-            try:
-                rate = _those(rate, self.runs, self.which)
-            except ValueError:
-                raise ValueError(
-                    f"lr must broadcast to the runs, of shape {self.runs}, "
-                    f"got shape {np.shape(rate)} at step {step}"
-                ) from None
-        return _checked_rate(rate, step).astype(self.dtype or rate.dtype)
+def _rates(schedule: Any, runs: tuple[int, ...], which: Any, dtype: Any, step: int) -> Any:
+    """The rates of some of the runs at a step, of a schedule that gives those of all, or of these."""
+    rate = schedule(step)
+    if not is_array(rate) or not np.ndim(rate):
+        return rate
+    if not isinstance(schedule, Schedule):
+        try:
+            rate = _those(rate, runs, which)
+        except ValueError:
+            raise ValueError(
+                f"lr must broadcast to the runs, of shape {runs}, got shape {np.shape(rate)} at step {step}"
+            ) from None
+    return _checked_rate(rate, step).astype(dtype or rate.dtype)
 
 
 def _those(value: Any, runs: tuple[int, ...], which: Any) -> Any:
@@ -212,9 +203,8 @@ def _cut(x: Any, runs: tuple[int, ...], which: Any, dtype: Any) -> Any:
     if isinstance(x, Optimizer):
 
         def change(name: str, value: Any) -> Any:
-            return (
-                _Rates(again(value), runs, which, dtype) if callable(value) and name == "lr" else again(value)
-            )
+            kept = again(value)
+            return partial(_rates, kept, runs, which, dtype) if callable(value) and name == "lr" else kept
 
         return x._with(change)
     if isinstance(x, tuple):
