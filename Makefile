@@ -71,6 +71,7 @@ script:  ## make lrbook/live.js again from live/, with Node
 
 bench: book $(BENCH)/.ready  ## measure lrbook beside PyTorch, optax and JAX; its figures; its pages
 	$(BENCH)/bin/python benchmarks/speed.py
+	$(PY) benchmarks/races.py
 	$(PY) benchmarks/live.py
 	$(PY) benchmarks/pages.py
 

@@ -1,9 +1,9 @@
 """What is fast, what is not, and against what: python benchmarks/speed.py
 
-All that is compared is measured in one process, in turns and in random order, and of each the median of many
-rounds is kept, so that the machine cancels out of a ratio. One thread and all threads are measured in
+All that is compared is measured in one process, in turns and in random order, and of each the shortest of many
+rounds is kept, so that the machine cancels out of a ratio, and what else it did does not count. One thread and all threads are measured in
 processes of their own, since most libraries read how many there are when they are imported. The results go
-to `book/speed.json`, which *Under the hood* shows. Run it on a machine that is doing nothing else.
+to `lrbook/measured/speed.json`, which *Under the hood* shows. Run it on a machine that is doing nothing else.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from lrbook.stepping import _surely_finite
 from lrbook.trace import Operation
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "book" / "speed.json"
+RESULTS = ROOT / "lrbook" / "measured" / "speed.json"
 PARAMETERS, STEPS = 10**7, 10**6
 RUNS, UPDATES = 65_536, 300
 LR, T, K = 0.1, STEPS, 0.5
@@ -55,7 +55,7 @@ S = STEPS / 10
 
 
 def timed(candidates, rounds):
-    """The median time of each function in seconds; all of them once a round, in random order."""
+    """The shortest time of each function in seconds; all of them once a round, in random order."""
     for function in candidates.values():
         function()
     times = {name: [] for name in candidates}
@@ -64,7 +64,7 @@ def timed(candidates, rounds):
             start = time.perf_counter()
             function()
             times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(of) for name, of in times.items()}
+    return {name: min(of) for name, of in times.items()}
 
 
 def once(function):

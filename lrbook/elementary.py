@@ -157,8 +157,8 @@ def square(x: Any) -> Any:
 def power(x: Any, y: Any) -> Any:
     """`x` to the power `y`, for `x` >= 0; infinite where a float would overflow, or 0 stands below a line."""
     if type(y) in NUMBERS:
-        if y == 2:
-            return square(x)
+        if y in (1, 2):
+            return x * 1 if y == 1 else square(x)
         if type(x) in NUMBERS:
             return _pow(x, y)
     return library(x, y).pow(x, y)

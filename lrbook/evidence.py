@@ -18,6 +18,7 @@ import lrbook
 from lrbook.elementary import in_notebook
 
 RECORDINGS = Path(__file__).parent / "recordings"
+MEASURED = Path(__file__).parent / "measured"
 UNSEEN = "application/papermill.record/"  # before its kind, an output is stored and not shown
 
 
@@ -95,6 +96,16 @@ def recordings() -> list[dict[str, Any]]:
     ['keras', 'optax', 'tensorflow', 'torch']
     """
     return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(RECORDINGS.glob("*.json"))]
+
+
+@cache
+def measured(what: str = "speed") -> Any:
+    """What `make bench` found on one machine, in seconds: of lrbook and other libraries, or of the ``"races"``.
+
+    >>> sorted(measured()["steps"])
+    ['all', 'one']
+    """
+    return json.loads((MEASURED / f"{what}.json").read_text(encoding="utf-8"))
 
 
 def compared(*names: str) -> Iterator[tuple[str, dict[str, Any], float]]:

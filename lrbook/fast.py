@@ -31,13 +31,14 @@ from lrbook.trace import PYTHON, Operation, Trace, Traced, _freed, finished, see
 
 SMALLEST = 1 << 16  # entries: below, NumPy's blocks take no longer, and nothing has to be built
 LONGEST = 1 << 18  # steps: up to here NumPy needs less time than a loop takes to be built
-BLOCK = 1 << 15  # entries of a part of a long array of steps: it and what is made of it stay in the cache
+ROOM = 1 << 19  # entries of all arrays of a part of a long row of steps: they stay in the larger cache
 LANES_OF_RUNS = 1 << 9  # fewer runs fill no vectors, and NumPy's calls take no longer than the loop's
 MOST_ENTRIES = 32  # of a parameter whose sweep is a loop: each is written down by itself
-TOLD = 1 << 24  # updates, after which a bar is told of them
+TOLD = 1 << 26  # updates, after which a bar is told of them
 RECORDED = 1 << 17  # entries of what a recursion writes before they are used
 LANES_A_THREAD = 1 << 15  # fewer are not worth waking a thread for
 SAMPLE = 67  # lanes on which a loop is held against NumPy: no multiple of a vector
+CALLS = {"cos": np.cos, "sin": np.sin, "exp": np.exp, "log": np.log, "power": np.power}
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -77,9 +78,28 @@ def _processors() -> int:
     return len(here(0)) if here else os.cpu_count() or 1
 
 
-def numbers_of(record: Trace, wanted: Sequence[Any], names: Sequence[str] = ()) -> Trace:
-    """What Python works out of a rule, from numbers of these names and the settings: the numbers wanted."""
-    return Trace(list(names), record.settings, [o for o in record.operations if o.uniform], tuple(wanted))
+def numbers_of(record: Trace, wanted: Sequence[Any], names: Sequence[str] = ()) -> Callable[..., list[Any]]:
+    """A function of numbers of these names: what Python works out of them and of the settings, as wanted.
+
+    What comes of the settings alone is worked out once.
+    """
+    known, asked, later = dict(zip(record.settings, record.values, strict=True)), set(names), []
+    for o in record.operations:
+        if not o.uniform:
+            continue
+        if asked.intersection(o.arguments):
+            asked.add(o.name)
+            later.append((o.name, PYTHON[o.function], o.arguments))
+        else:
+            known[o.name] = PYTHON[o.function](*(known.get(x, x) for x in o.arguments))
+
+    def numbers(*values: Any) -> list[Any]:
+        now = known | dict(zip(names, values, strict=True))
+        for name, function, arguments in later:
+            now[name] = function(*[now.get(x, x) for x in arguments])
+        return [now.get(x, x) for x in wanted]
+
+    return numbers
 
 
 def varying(record: Trace) -> list[Operation]:
@@ -145,7 +165,7 @@ def _stepper(opt: Optimizer, dtype: Any) -> Callable[[float, int, list[np.ndarra
 
     def run(lr: float, t: int, arrays: list[np.ndarray]) -> None:
         theta, g, *slots = arrays
-        given = np.array([numbers(lr, t, *record.values)], dtype=float)
+        given = np.array([numbers(lr, t)], dtype=float)
         spread(lambda cut: loop(given, [theta, *slots, g], cut=cut), theta.size, threads(theta.size))
 
     draws = np.random.default_rng(0)
@@ -195,7 +215,7 @@ class _Stages:
 
     def __init__(self, schedule: Schedule, dtype: Any) -> None:
         self.dtype, self.record = dtype, trace(schedule)
-        operations = varying(self.record)
+        operations = self._plainer(varying(self.record))
         if dtype != np.float64 and any(o.function == "word" for o in operations):
             raise TypeError("noise is drawn in double precision")
         loops: dict[int, list[Operation]] = defaultdict(list)
@@ -211,7 +231,7 @@ class _Stages:
             earlier = [o for before in range(at) for o in loops[before]]
             loops[at][:0] = [o for o in earlier if o.name in asked and o.function in COMPARED]
         wanted = [x for o in operations for x in o.arguments if x not in stage]
-        found = numbers_of(self.record, wanted)(*self.record.values)
+        found = numbers_of(self.record, wanted)()
         self.numbers = dict(zip(wanted, found, strict=True))
         arrays = {"step", *(o.name for at in stages for o in calls[at])}
         self.stages = []
@@ -222,10 +242,26 @@ class _Stages:
             writes = [o.name for o in loops[at] if o.name in asked and o.function not in COMPARED]
             self.stages.append((self._loop(loops[at], arrays - inside, writes), calls[at]))
             arrays.update(writes)
-        self.block = BLOCK if any(calls.values()) else None  # without NumPy's functions one loop does it all
+        self.kept = arrays - {"step", self.record.results}
+        self.block = ROOM // (2 + len(self.kept)) if self.kept else None  # else one loop does it all
         sample = np.array([0.0, 1.0, *_sample(np.random.default_rng(0), dtype, signed=False)], dtype)
         with np.errstate(all="ignore"):
-            _same([self._block(sample)], [schedule.rule(sample)])
+            _same(
+                [self._block(sample, np.empty_like(sample), self._scratch(sample.size))],
+                [schedule.rule(sample)],
+            )
+
+    def _plainer(self, operations: list[Operation]) -> list[Operation]:
+        """The operations, with a first and a second power as the products that they are."""
+        found, arrays = [], {"step", *(o.name for o in operations)}
+        for o in operations:
+            if o.function == "power" and o.arguments[1] not in arrays:
+                base, exponent = o.arguments
+                number = numbers_of(self.record, [exponent])()[0]
+                if number in (1, 2):
+                    o = Operation(o.name, "mul", (base, 1.0 if number == 1 else base), False)
+            found.append(o)
+        return found
 
     def _loop(self, operations: list[Operation], arrays: set[str], writes: list[str]) -> Any:
         """A loop, what it reads and what it writes, and the numbers that it needs."""
@@ -239,31 +275,36 @@ class _Stages:
 
         def part(cut: slice) -> None:
             with np.errstate(all="ignore"):
-                size = self.block or step.size
+                size = min(self.block or step.size, step.size)
+                scratch = self._scratch(size)
                 for i in range(cut.start, cut.stop, size):
                     here = slice(i, min(i + size, cut.stop))
                     block = np.ascontiguousarray(step[here], self.dtype)
                     if not sound(block):
                         unsound.append(i)
                         return
-                    self._block(block, rate[here])
+                    self._block(block, rate[here], scratch)
 
         spread(part, step.size, threads(step.size))
         return None if unsound else rate
 
-    def _block(self, step: np.ndarray, rate: np.ndarray | None = None) -> np.ndarray:
+    def _scratch(self, size: int) -> dict[str, np.ndarray]:
+        """Room for what is neither the step nor the rate: asked for once, since new memory is slow."""
+        return {name: np.empty(size, self.dtype) for name in self.kept}
+
+    def _block(self, step: np.ndarray, rate: np.ndarray, scratch: dict[str, np.ndarray]) -> np.ndarray:
         """The rates at a block of steps, written to `rate`."""
-        rate = np.empty_like(step) if rate is None else rate
-        known = {**self.numbers, "step": step, self.record.results: rate}
+        known: dict[Any, Any] = {name: array[: step.size] for name, array in scratch.items()}
+        known |= {**self.numbers, "step": step, self.record.results: rate}
         for (loop, reads, writes, given), calls in self.stages:
-            for name in writes:
-                known.setdefault(name, np.empty_like(step))
             if writes:
                 loop(given, [known[name] for name in (*reads, *writes)])
             for o in calls:
-                known[o.name] = PYTHON[o.function](*(known.get(x, x) for x in o.arguments))
-        if known[self.record.results] is not rate:  # NumPy had the last word
-            rate[...] = known[self.record.results]
+                arguments = [known.get(x, x) for x in o.arguments]
+                if o.function in CALLS:
+                    CALLS[o.function](*arguments, out=known[o.name])
+                else:
+                    known[o.name][...] = PYTHON[o.function](*arguments)
         return rate
 
 
@@ -283,7 +324,7 @@ def _recursion(bowl: Any, first: np.ndarray, rates: np.ndarray) -> Iterator[np.n
     record = written(bowl, ["mean_square", "rate"], "expected_update", arrays)
     after = record.results
     loop = Loop(varying(record), FLOATS[1], {"mean_square": after}, [*arrays], ["rate"], [after])
-    given = np.array([numbers_of(record, loop.numbers)(*record.values)], dtype=float)
+    given = np.array([numbers_of(record, loop.numbers)()], dtype=float)
     state = np.array(first, dtype=float).reshape(-1)
     lanes = [_lanes(value, first.shape) for value in arrays.values()]
     tried, row = state.copy(), _rows(rates[:1], first.shape)
@@ -354,7 +395,7 @@ class _Runner:
     ) -> None:
         if not opt.elementwise or sees_all(opt):
             raise Unknown("entries are mixed")
-        first = opt.rate(0)
+        first = _checked_rate(opt.rate(0), 0)
         self.opt, self.start = opt, start
         self.settings: dict[str, np.ndarray] = {}  # one value for each run
         self.each = is_array(first)  # whether a run has a rate of its own
@@ -420,14 +461,10 @@ class _Runner:
         some = max(1, (RECORDED << 3 if self.each or self.called.results else TOLD) // runs)
         for first in range(0, steps, some):
             at = range(first, min(first + some, steps))
-            rates = [_checked_rate(self.opt.rate(step), step) for step in at]
-            rates = [rate[:runs] if is_array(rate) else rate for rate in rates]
+            rates = self._rates(at, runs)
             if not self.each and any(map(is_array, rates)):
                 return None
-            numbers = [
-                self.numbers(0.0 if self.each else rate, step + 1, *self.record.values)
-                for step, rate in zip(at, rates, strict=True)
-            ]
+            numbers = [self.numbers(0.0 if self.each else rate, t) for t, rate in enumerate(rates, first + 1)]
             rows = self._rows(at, rates, settings, runs)
             made[:] = 0
             run = partial(self.loop, np.array(numbers, dtype=float), [*state, made, *lanes, *rows], len(at))
@@ -438,6 +475,13 @@ class _Runner:
                 break
         theta = np.stack(state[: self.start.size], axis=-1).reshape(runs, *self.start.shape)
         return {"theta": theta}, updates
+
+    def _rates(self, at: range, runs: int) -> list[Any]:
+        """The rate at each of some steps, or the rates of the first runs."""
+        if "lr" in self.lanes:
+            return [self.lanes["lr"][:runs]] * len(at)
+        rates = [_checked_rate(self.opt.rate(step), step) for step in at]
+        return [rate[:runs] if is_array(rate) else rate for rate in rates]
 
     def _rows(self, at: range, rates: list[Any], settings: list[np.ndarray], runs: int) -> list[np.ndarray]:
         """What each run needs at each of some steps and NumPy works out."""

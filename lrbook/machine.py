@@ -15,7 +15,7 @@ import ctypes
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from threading import Lock
 from typing import Any
@@ -24,7 +24,7 @@ import numpy as np
 
 from lrbook.trace import Operation
 
-LANES = 256  # of a block: a dozen arrays of 2 KiB in float64 fit the nearest cache
+LANES = 128  # of a block: two dozen arrays of a KiB in float64 fit the nearest cache
 DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 CALLED = {"sqrt": "llvm.sqrt", "floor": "llvm.floor", "ceil": "llvm.ceil"}
 COMPARED = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}
@@ -58,6 +58,8 @@ class Loop:
     ----------
     numbers : list
         The names, or numbers, that are the same for all lanes: one column each of what a call is given.
+    text : str
+        The loop in the language of LLVM, from which it is built when it is called for the first time.
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class Loop:
         for value in record:
             place = self._place("row")
             self._body.append(f"store {self.real} {self._operand(value, FLOAT)}, ptr {place}")
-        self._kernel = _built(self._text(), self._arrays)
+        self.text = self._text()
 
     def __call__(
         self, numbers: np.ndarray, arrays: Sequence[np.ndarray], steps: int = 1, cut: slice | None = None
@@ -103,7 +105,12 @@ class Loop:
             raise ValueError("a loop must be given all its arrays, of as many lanes and steps")
         first, last, _ = (cut or slice(None)).indices(lanes)
         places = (a.ctypes.data + first * a.itemsize for a in arrays)
-        self._kernel(last - first, lanes, steps, numbers.ctypes.data, *places)
+        self.kernel(last - first, lanes, steps, numbers.ctypes.data, *places)
+
+    @cached_property
+    def kernel(self) -> Any:
+        """The function that does it, given how many lanes, of how many in a row, and steps; and addresses."""
+        return _built(self.text, self._arrays)
 
     def _array(self, name: str, at: str) -> str:
         """An array that is read: where a lane's entry is."""

@@ -66,7 +66,8 @@ def _words(step: Any) -> tuple[Any, Any, Any]:
     """
     if type(step) in NUMBERS:
         whole = int(step)
-        return whole & 0xFFFFFFFF, minimum(whole >> 32, 0xFFFFFFFF), int((step - whole) * 2.0**32)
+        below = 0 if whole == step else int((step - whole) * 2.0**32)
+        return whole & 0xFFFFFFFF, min(whole >> 32, 0xFFFFFFFF) if whole >> 32 else 0, below
     whole = floor(step)
     upper = floor(whole / 2.0**32)
     low = word(whole - upper * 2.0**32)

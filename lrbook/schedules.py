@@ -76,7 +76,7 @@ class PiecewiseConstant(Schedule):
 
     def rule(self, step):
         rate = filled(self.values[0], step)
-        for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
+        for boundary, value in zip(self.boundaries, self.values[1:], strict=False):
             rate = where(step >= boundary, value, rate)
         return rate
 
@@ -326,7 +326,7 @@ class LinearCosineDecay(Schedule):
     beta: NonNegative = 0.001
 
     def rule(self, step):
-        line, cosine = _line_and_cosine(step, self.decay_steps, self.num_periods)
+        line, cosine = _line_and_cosine(minimum(step, self.decay_steps) / self.decay_steps, self.num_periods)
         return self.lr * ((self.alpha + line) * cosine + self.beta)
 
 
@@ -375,13 +375,13 @@ class NoisyLinearCosineDecay(Schedule):
     seed: Count = 0
 
     def rule(self, step):
-        line, cosine = _line_and_cosine(step, self.decay_steps, self.num_periods)
-        variance = self.initial_variance / power(1 + minimum(step, self.decay_steps), self.variance_decay)
+        reached = minimum(step, self.decay_steps)
+        line, cosine = _line_and_cosine(reached / self.decay_steps, self.num_periods)
+        variance = self.initial_variance / power(1 + reached, self.variance_decay)
         noise = sqrt(variance) * standard_normal(self.seed, step)
         return self.lr * ((self.alpha + line + noise) * cosine + self.beta)
 
 
-def _line_and_cosine(step, decay_steps, num_periods):
+def _line_and_cosine(progress, num_periods):
     """The two factors of the linear cosine schedules, each in [0, 1] and 1 at step 0."""
-    progress = minimum(step, decay_steps) / decay_steps
     return 1 - progress, (1 + cospi(2 * num_periods * progress)) / 2

@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -98,14 +98,13 @@ class Optimizer(Hyperparameters):
     """
 
     lr: Any
-    slot_names: tuple[str, ...] = ()
     elementwise = True  # whether each entry of a parameter is updated by itself
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        slots = list(inspect.signature(cls.rule).parameters.values())[5:]
-        if "rule" in vars(cls) and not any(slot.kind is slot.VAR_POSITIONAL for slot in slots):
-            cls.slot_names = tuple(slot.name for slot in slots)
+    @property
+    def slot_names(self) -> tuple[str, ...]:
+        """What the slots are called: the arguments of the rule after ``t``."""
+        kind: Any = type(self)
+        return _slots(kind)
 
     def start(self, theta: np.ndarray) -> tuple[Any, ...]:
         """What the slots of `theta` hold before the first update: zeros of its shape."""
@@ -284,6 +283,20 @@ class Optimizer(Hyperparameters):
                 f"of {name}: 0/0 is no step"
             )
         return tuple(new)
+
+
+@cache
+def _slots(kind: Any) -> tuple[str, ...]:
+    """The arguments after ``t`` of a class's rule, or if that takes any number, of its base's."""
+    for made_of in kind.__mro__:
+        slots = list(inspect.signature(vars(made_of).get("rule", _any)).parameters.values())[5:]
+        if not any(slot.kind is slot.VAR_POSITIONAL for slot in slots):
+            return tuple(slot.name for slot in slots)
+    return ()
+
+
+def _any(self: Any, theta: Any, g: Any, lr: Any, t: Any, *slots: Any) -> Any:
+    """A rule that says nothing of its slots."""
 
 
 def _block(array: np.ndarray) -> int:

@@ -37,7 +37,7 @@ class Wrapper(Optimizer):
         return self.optimizer.lr
 
     @property
-    def slot_names(self) -> tuple[str, ...]:  # type: ignore[override]
+    def slot_names(self) -> tuple[str, ...]:
         """The slots of the optimizer inside."""
         return self.optimizer.slot_names
 

@@ -23,6 +23,7 @@ from lrbook import (
     NoisyLinearCosineDecay,
     Optimizer,
     PiecewiseConstant,
+    PolynomialDecay,
     Quadratic,
     RMSprop,
     Schedule,
@@ -62,7 +63,7 @@ def early(monkeypatch):
     monkeypatch.setattr(fast, "SMALLEST", FEW)
     monkeypatch.setattr(fast, "LONGEST", FEW)
     monkeypatch.setattr(fast, "LANES_A_THREAD", FEW // 8)
-    monkeypatch.setattr(fast, "BLOCK", 1000)
+    monkeypatch.setattr(fast, "ROOM", 4001)
     monkeypatch.delenv("LRBOOK_FAST", raising=False)
 
 
@@ -290,6 +291,26 @@ def test_a_flat_rule_of_a_schedule_is_left_to_numpy(both):
     mine, by_numpy = both(lambda: flat(np.arange(FEW + 1)))
     np.testing.assert_array_equal(mine, by_numpy)
     assert list(flat._loops.values()) == [None]
+
+
+@pytest.mark.parametrize("power", [1, 1.0, 2, 2.0, 0.5, 3])
+def test_first_and_second_powers_are_products_as_they_are_for_numpy(power, both):
+    schedule = PolynomialDecay(0.1, FEW, power=power)
+    mine, by_numpy = both(lambda: schedule(np.arange(FEW + 1)))
+    np.testing.assert_array_equal(mine, by_numpy)
+    assert (schedule._loops[np.dtype(float)].block is None) == (power in (1, 2))
+
+
+def test_a_power_written_with_stars_is_left_to_python(both):
+    @hyperparameters
+    class Falling(Schedule):
+        def rule(self, step):
+            return (step + 1.0) ** -0.5
+
+    falling = Falling()
+    mine, by_numpy = both(lambda: falling(np.arange(FEW + 1)))
+    np.testing.assert_array_equal(mine, by_numpy)
+    assert falling._loops[np.dtype(float)] is not None
 
 
 def test_a_schedule_may_end_with_a_function_of_numpys(both):

@@ -717,6 +717,7 @@ def test_slots_are_named_by_the_rule_itself():
     ]
     assert WithL2(Adam(), 0.1).slot_names == ("m", "v")
     assert Shampoo().slot_names == ("L", "R")
+    assert Optimizer().slot_names == ()
 
 
 @pytest.mark.parametrize(
