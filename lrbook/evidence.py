@@ -100,7 +100,7 @@ def recordings() -> list[dict[str, Any]]:
 
 @cache
 def measured(what: str = "speed") -> Any:
-    """What `make bench` found on one machine, in seconds: of lrbook and other libraries, or of the ``"races"``.
+    """What `make bench` found on one machine, in seconds: of libraries side by side, or of the ``"races"``.
 
     >>> sorted(measured()["steps"])
     ['all', 'one']

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from lrbook.calling import Schedule, sound
+from lrbook.calling import Schedule
 from lrbook.elementary import is_array, where
 from lrbook.machine import COMPARED, KNOWN, Loop, Unknown, spread
 from lrbook.stepping import Optimizer, _checked_rate
@@ -240,16 +240,14 @@ class _Stages:
             later = [o for other in stages[at:] for o in (*calls[other], *loops[other + 1])]
             asked = {self.record.results, *(x for o in later for x in o.arguments)}
             writes = [o.name for o in loops[at] if o.name in asked and o.function not in COMPARED]
-            self.stages.append((self._loop(loops[at], arrays - inside, writes), calls[at]))
+            self.stages.append((self._loop(loops[at], arrays - inside, writes, first=not at), calls[at]))
             arrays.update(writes)
         self.kept = arrays - {"step", self.record.results}
         self.block = ROOM // (2 + len(self.kept)) if self.kept else None  # else one loop does it all
         sample = np.array([0.0, 1.0, *_sample(np.random.default_rng(0), dtype, signed=False)], dtype)
         with np.errstate(all="ignore"):
-            _same(
-                [self._block(sample, np.empty_like(sample), self._scratch(sample.size))],
-                [schedule.rule(sample)],
-            )
+            self._block(sample, rate := np.empty_like(sample), self._scratch(sample.size))
+            _same([rate], [schedule.rule(sample)])
 
     def _plainer(self, operations: list[Operation]) -> list[Operation]:
         """The operations, with a first and a second power as the products that they are."""
@@ -263,10 +261,10 @@ class _Stages:
             found.append(o)
         return found
 
-    def _loop(self, operations: list[Operation], arrays: set[str], writes: list[str]) -> Any:
-        """A loop, what it reads and what it writes, and the numbers that it needs."""
-        reads = sorted(arrays & {x for o in operations for x in o.arguments})
-        loop = Loop(operations, self.dtype, {}, lanes=reads, record=writes)
+    def _loop(self, operations: list[Operation], arrays: set[str], writes: list[str], first: bool) -> Any:
+        """A loop, what it reads and writes, and the numbers that it needs; the first looks at the steps."""
+        reads = sorted(arrays & {x for o in operations for x in o.arguments} | ({"step"} if first else set()))
+        loop = Loop(operations, self.dtype, {}, lanes=reads, record=writes, watch="step" if first else "")
         given = np.array([[self.numbers.get(x, x) for x in loop.numbers]], dtype=float)
         return loop, reads, writes, given
 
@@ -280,10 +278,9 @@ class _Stages:
                 for i in range(cut.start, cut.stop, size):
                     here = slice(i, min(i + size, cut.stop))
                     block = np.ascontiguousarray(step[here], self.dtype)
-                    if not sound(block):
+                    if not self._block(block, rate[here], scratch):
                         unsound.append(i)
                         return
-                    self._block(block, rate[here], scratch)
 
         spread(part, step.size, threads(step.size))
         return None if unsound else rate
@@ -292,20 +289,20 @@ class _Stages:
         """Room for what is neither the step nor the rate: asked for once, since new memory is slow."""
         return {name: np.empty(size, self.dtype) for name in self.kept}
 
-    def _block(self, step: np.ndarray, rate: np.ndarray, scratch: dict[str, np.ndarray]) -> np.ndarray:
-        """The rates at a block of steps, written to `rate`."""
+    def _block(self, step: np.ndarray, rate: np.ndarray, scratch: dict[str, np.ndarray]) -> bool:
+        """Write the rates at a block of steps to `rate`; say whether the steps are sound."""
         known: dict[Any, Any] = {name: array[: step.size] for name, array in scratch.items()}
         known |= {**self.numbers, "step": step, self.record.results: rate}
         for (loop, reads, writes, given), calls in self.stages:
-            if writes:
-                loop(given, [known[name] for name in (*reads, *writes)])
+            if reads and not loop(given, [known[name] for name in (*reads, *writes)]):
+                return False
             for o in calls:
                 arguments = [known.get(x, x) for x in o.arguments]
                 if o.function in CALLS:
                     CALLS[o.function](*arguments, out=known[o.name])
                 else:
                     known[o.name][...] = PYTHON[o.function](*arguments)
-        return rate
+        return True
 
 
 # --- expected losses

@@ -53,6 +53,8 @@ class Loop:
         Arrays that are read: one entry a lane, or one a lane and step.
     record : sequence of names
         Values that are written to an array, one entry a lane and step.
+    watch : str
+        An array that is looked at on the way: a call says whether all of it is finite, and 0.0 or more.
 
     Attributes
     ----------
@@ -70,6 +72,7 @@ class Loop:
         lanes: Sequence[str] = (),
         rows: Sequence[str] = (),
         record: Sequence[Any] = (),
+        watch: str = "",
     ) -> None:
         self.real = "float" if dtype == SINGLE else "double"
         self.numbers: list[Any] = []
@@ -89,11 +92,11 @@ class Loop:
         for value in record:
             place = self._place("row")
             self._body.append(f"store {self.real} {self._operand(value, FLOAT)}, ptr {place}")
-        self.text = self._text()
+        self.text = self._text(watch)
 
     def __call__(
         self, numbers: np.ndarray, arrays: Sequence[np.ndarray], steps: int = 1, cut: slice | None = None
-    ) -> None:
+    ) -> bool:
         """Run over arrays, those of the state, of the lanes, the rows and the record, or a part of the lanes.
 
         `numbers` has shape (steps, columns), in double precision. Arrays have the loop's dtype, are
@@ -105,7 +108,7 @@ class Loop:
             raise ValueError("a loop must be given all its arrays, of as many lanes and steps")
         first, last, _ = (cut or slice(None)).indices(lanes)
         places = (a.ctypes.data + first * a.itemsize for a in arrays)
-        self.kernel(last - first, lanes, steps, numbers.ctypes.data, *places)
+        return not self.kernel(last - first, lanes, steps, numbers.ctypes.data, *places)
 
     @cached_property
     def kernel(self) -> Any:
@@ -220,8 +223,17 @@ class Loop:
     def _bits(self) -> str:
         return "f32" if self.real == "float" else "f64"
 
-    def _text(self) -> str:
+    def _watched(self, name: str) -> str:
+        """Whether a lane's value is not finite, or below 0.0: see :func:`lrbook.calling.sound`."""
+        if not name:
+            return "false"
+        whole, infinity = ("i32", 0x7F800000) if self.real == "float" else ("i64", 0x7FF0000000000000)
+        bits = self._line(f"bitcast {self.real} {self._values[name][0]} to {whole}")
+        return self._line(f"icmp uge {whole} {bits}, {infinity}")
+
+    def _text(self, watch: str) -> str:
         """The whole function, in the language of LLVM."""
+        unsound = self._watched(watch)
         arrays = "".join(f", ptr noalias %a{i}" for i in range(self._arrays))
         head, body = ("".join(f"  {line}\n" for line in lines) for lines in (self._head, self._body))
         declared = "".join(
@@ -230,8 +242,10 @@ class Loop:
             if name in body
         )
         return f"""\
-define void @loop(i64 %n, i64 %N, i64 %steps, ptr noalias %p{arrays}) {{
+define i1 @loop(i64 %n, i64 %N, i64 %steps, ptr noalias %p{arrays}) {{
 entry:
+  %seen = alloca i1
+  store i1 false, ptr %seen
   %least = call i64 @llvm.smin.i64(i64 %n, i64 %steps)
   %any = icmp sgt i64 %least, 0
   br i1 %any, label %block, label %exit
@@ -249,12 +263,17 @@ step:
 {head}  br label %each
 each:
   %k = phi i64 [0, %step], [%k.next, %each]
+  %bad = phi i1 [false, %step], [%bad.next, %each]
   %lane = add nuw nsw i64 %j, %k
   %row = add nuw nsw i64 %step.j, %k
-{body}  %k.next = add nuw nsw i64 %k, 1
+{body}  %bad.next = or i1 %bad, {unsound}
+  %k.next = add nuw nsw i64 %k, 1
   %more = icmp slt i64 %k.next, %wide
   br i1 %more, label %each, label %stepped
 stepped:
+  %before = load i1, ptr %seen
+  %after = or i1 %before, %bad.next
+  store i1 %after, ptr %seen
   %t.next = add nuw nsw i64 %t, 1
   %on = icmp slt i64 %t.next, %steps
   br i1 %on, label %step, label %done
@@ -262,7 +281,8 @@ done:
   %again = icmp slt i64 %j.next, %n
   br i1 %again, label %block, label %exit
 exit:
-  ret void
+  %answer = load i1, ptr %seen
+  ret i1 %answer
 }}
 declare i64 @llvm.smin.i64(i64, i64)
 {declared}"""
@@ -291,7 +311,7 @@ def _built(text: str, arrays: int) -> Any:
             builder.getModulePassManager().run(module, builder)
             engine = llvm.create_mcjit_compiler(module, machine)
             engine.finalize_object()
-            kind = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3, *[ctypes.c_void_p] * (1 + arrays))
+            kind = ctypes.CFUNCTYPE(ctypes.c_bool, *[ctypes.c_int64] * 3, *[ctypes.c_void_p] * (1 + arrays))
             _BUILT[text] = kind(engine.get_function_address("loop")), engine
         return _BUILT[text][0]
 

@@ -33,6 +33,7 @@ from lrbook import (
     fast,
     machine,
 )
+from lrbook.calling import sound
 from lrbook.elementary import ceil, exp, floor, maximum, minimum, sign, sqrt, where
 from lrbook.hyperparameters import hyperparameters
 
@@ -440,6 +441,23 @@ def test_a_loop_is_given_all_its_arrays_whole():
         loop(np.ones((1, 1)), [x, x])
     with pytest.raises(ValueError, match="all its arrays"):
         machine.Loop([], np.float64, {"x": "y"}, lanes=["y"])(np.ones((1, 0)), [x, np.zeros(4)])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bad", [-1.0, -0.0, np.nan, -np.nan, np.inf, -np.inf, -1e-45])
+def test_a_loop_that_watches_an_array_sees_what_is_unsound_in_any_lane(bad, dtype):
+    loop = machine.Loop([], dtype, {}, lanes=["x"], watch="x")
+    tiny = np.finfo(dtype).smallest_subnormal
+    for size in (1, machine.LANES, 2 * machine.LANES + 3):
+        x = np.full(size, tiny, dtype)
+        x[size // 2] = np.finfo(dtype).max
+        assert loop(np.zeros((1, 0)), [x])
+        for lane in {0, size // 2, size - 1}:
+            wrong = x.copy()
+            wrong[lane] = bad
+            assert not loop(np.zeros((1, 0)), [wrong])
+            assert not sound(wrong)
+        assert sound(x)
 
 
 def test_the_same_loop_is_built_once():
