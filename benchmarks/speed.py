@@ -1,7 +1,7 @@
 """What is fast, what is not, and against what: python benchmarks/speed.py
 
-All that is compared is measured in one process, in turns and in random order, and of each the shortest time
-of many is kept, so that the machine cancels out of a ratio, and what else it did does not count. One thread
+All that is compared is measured in one process, in turns and in random order, and of each the median of many
+times is kept, so that the machine cancels out of a ratio. One thread
 and all threads are measured in processes of their own, since most libraries read how many there are when
 they are imported. The results go to `lrbook/measured/speed.json`, which *Under the hood* shows. Run it on a
 machine that is doing nothing else.
@@ -57,14 +57,14 @@ S = STEPS / 10
 
 
 def timed(candidates, rounds):
-    """The shortest time of each function in seconds; all of them once a round, in random order."""
+    """The median time of each function in seconds; all of them a few times a round, in random order."""
     for function in candidates.values():
         function()
     times = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, function in random.sample(list(candidates.items()), len(candidates)):
             times[name] += [once(function) for _ in range(BURST)]
-    return {name: min(of) for name, of in times.items()}
+    return {name: statistics.median(of) for name, of in times.items()}
 
 
 def once(function):
@@ -273,8 +273,13 @@ def sweeps(rounds=5):
                 lr, x = jnp.asarray(rates.astype(dtype)), jnp.asarray(start.astype(dtype))
                 there = lambda f=by_optax, lr=lr, x=x: jax.block_until_ready(f(lr, x))  # noqa: E731
                 here = lambda p=problem, s=start, k=kind, d=dtype: sweep(p, s.astype(d), k(rates), UPDATES)  # noqa: E731
-                machine._BUILT.clear()
-                first = {"loop first": once(here), "optax first": once(there)}
+                firsts = {"loop first": [], "optax first": []}
+                for _ in range(3):  # each time with nothing that was made before
+                    machine._BUILT.clear()
+                    jax.clear_caches()
+                    firsts["loop first"].append(once(here))
+                    firsts["optax first"].append(once(there))
+                first = {way: statistics.median(of) for way, of in firsts.items()}
                 later = timed({"loop": here, "optax": there}, rounds)
                 one = once(without_loops(here))
                 found[f"{name}, {of}, {np.dtype(dtype).name}"] = first | later | {"numpy": one}

@@ -25,6 +25,7 @@ import numpy as np
 
 from lrbook.calling import Schedule
 from lrbook.elementary import is_array, where
+from lrbook.hyperparameters import unboxed
 from lrbook.machine import COMPARED, KNOWN, Loop, Unknown, spread
 from lrbook.stepping import Optimizer, _checked_rate
 from lrbook.trace import PYTHON, Operation, Trace, Traced, _freed, finished, sees_all, trace, written
@@ -35,7 +36,7 @@ ROOM = 1 << 19  # entries of all arrays of a part of a long row of steps: they s
 LANES_OF_RUNS = 1 << 9  # fewer runs fill no vectors, and NumPy's calls take no longer than the loop's
 MOST_ENTRIES = 32  # of a parameter whose sweep is a loop: each is written down by itself
 TOLD = 1 << 26  # updates, after which a bar is told of them
-RECORDED = 1 << 17  # entries of what a recursion writes before they are used
+RECORDED = 1 << 20  # entries of what NumPy works out for a sweep before it is used
 LANES_A_THREAD = 1 << 15  # fewer are not worth waking a thread for
 SAMPLE = 67  # lanes on which a loop is held against NumPy: no multiple of a vector
 CALLS = {"cos": np.cos, "sin": np.sin, "exp": np.exp, "log": np.log, "power": np.power}
@@ -187,7 +188,7 @@ def _same(mine: Sequence[np.ndarray], theirs: Sequence[Any]) -> None:
     """Refuse a loop that is not NumPy to the last bit, in dtype and shape as well."""
     for one, other in zip(mine, theirs, strict=True):
         if one.dtype != other.dtype or not np.array_equal(one, other, equal_nan=True):
-            raise TypeError("a loop of another program")
+            raise Unknown("a loop of another program")
 
 
 def _apart(arrays: Sequence[np.ndarray]) -> bool:
@@ -217,7 +218,9 @@ class _Stages:
         self.dtype, self.record = dtype, trace(schedule)
         operations = self._plainer(varying(self.record))
         if dtype != np.float64 and any(o.function == "word" for o in operations):
-            raise TypeError("noise is drawn in double precision")
+            raise Unknown("noise is drawn in double precision")
+        if self.record.results == "step":
+            raise Unknown("nothing to be done")
         loops: dict[int, list[Operation]] = defaultdict(list)
         calls: dict[int, list[Operation]] = defaultdict(list)
         stage = {"step": 0}  # of each value: the first of the loops that can read it
@@ -308,49 +311,54 @@ class _Stages:
 # --- expected losses
 
 
-def squares(bowl: Any, first: np.ndarray, rates: np.ndarray) -> Iterator[np.ndarray] | None:
-    """The mean squares after each update by these rates, from the first; None where no loop can be had."""
-    if first.size < LANES_OF_RUNS or first.size * len(rates) < LONGEST or not enabled():
+def squares(bowl: Any, first: np.ndarray, rates: np.ndarray, every: int) -> Iterator[np.ndarray] | None:
+    """The mean squares after every so many updates, and the last; None where no loop can be had.
+
+    `first` has shape (..., d), and `rates` one rate for each update and each run: shape (steps, ...).
+    """
+    runs = first.size // max(1, first.shape[-1])
+    small = runs < LANES_OF_RUNS or runs * len(rates) < LONGEST
+    if small or first.shape[-1] > MOST_ENTRIES or not enabled():
         return None
-    return attempted(lambda: _recursion(bowl, first, rates))  # type: ignore[no-any-return]
+    return attempted(lambda: _recursion(bowl, first, rates, every))  # type: ignore[no-any-return]
 
 
-def _recursion(bowl: Any, first: np.ndarray, rates: np.ndarray) -> Iterator[np.ndarray]:
-    """A loop over updates, held against NumPy in the first of them."""
-    arrays: dict[str, Any] = {}
-    record = written(bowl, ["mean_square", "rate"], "expected_update", arrays)
-    after = record.results
-    loop = Loop(varying(record), FLOATS[1], {"mean_square": after}, [*arrays], ["rate"], [after])
+def _recursion(bowl: Any, first: np.ndarray, rates: np.ndarray, every: int) -> Iterator[np.ndarray]:
+    """A loop over updates, with a lane for each run, held against NumPy in the first of them."""
+    runs, entries = first.shape[:-1], range(first.shape[-1])
+    names, results = [f"square_{i}" for i in entries], []
+    record = Trace([*names, "rate"], arrays={})
+    for i, name in enumerate(names):
+        free = _freed(_entry(bowl, i), record, f"{name}_")
+        square, rate = (Traced(record, of, uniform=False) for of in (name, "rate"))
+        results.append(free.expected_update(square, rate))
+    finished(record, tuple(results))
+    state = [np.array(first[..., i], dtype=float).reshape(-1) for i in entries]
+    settings = record.arrays or {}
+    lanes = [np.array(np.broadcast_to(value, runs), dtype=float).reshape(-1) for value in settings.values()]
+    new = dict(zip(names, record.results, strict=True))
+    loop = Loop(varying(record), FLOATS[1], new, [*settings], ["rate"])
     given = np.array([numbers_of(record, loop.numbers)()], dtype=float)
-    state = np.array(first, dtype=float).reshape(-1)
-    lanes = [_lanes(value, first.shape) for value in arrays.values()]
-    tried, row = state.copy(), _rows(rates[:1], first.shape)
-    loop(given, [tried, *lanes, row, np.empty_like(row)])
+
+    def after(state: list[np.ndarray], rates: np.ndarray) -> np.ndarray:
+        rows = np.ascontiguousarray(np.broadcast_to(rates, (len(rates), *runs)).reshape(len(rates), -1))
+        run = partial(loop, np.repeat(given, len(rates), axis=0), [*state, *lanes, rows], len(rates))
+        spread(run, state[0].size, threads(state[0].size * len(rates)))
+        return np.stack(state, axis=-1).reshape(first.shape)
+
     with np.errstate(all="ignore"):
-        _same([tried.reshape(first.shape)], [bowl.expected_update(first, rates[0])])
-
-    def recorded() -> Iterator[np.ndarray]:
-        some = max(1, RECORDED // first.size)
-        for t in range(0, len(rates), some):
-            rows = _rows(rates[t : t + some], first.shape)
-            numbers, written_to = np.repeat(given, len(rows), axis=0), np.empty_like(rows)
-            run = partial(loop, numbers, [state, *lanes, rows, written_to], len(rows))
-            spread(run, first.size, threads(first.size))
-            yield from written_to.reshape(-1, *first.shape)
-
-    return recorded()
+        right = bowl.expected_update(first, rates[0][..., np.newaxis])
+    _same([after([square.copy() for square in state], rates[:1])], [right])
+    return (after(state, rates[t : t + every]) for t in range(0, len(rates), every))
 
 
-def _rows(rates: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A rate for each update and each lane."""
-    return np.ascontiguousarray(np.broadcast_to(rates, (len(rates), *shape)).reshape(len(rates), -1))
+def _entry(bowl: Any, i: int) -> Any:
+    """The bowl of one parameter alone: a number of each setting, or an array with one for each run."""
 
+    def of(name: str, value: Any) -> Any:
+        return unboxed(value[..., min(i, value.shape[-1] - 1)]) if is_array(value) else value
 
-def _lanes(value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """A setting of which each lane has its own value."""
-    if not np.can_cast(value.dtype, float):
-        raise TypeError("more digits than a double has")
-    return np.broadcast_to(value, shape).astype(float).reshape(-1)
+    return bowl._with(of)
 
 
 # --- sweeps
@@ -455,7 +463,7 @@ class _Runner:
         made, updates = np.zeros(runs, self.start.dtype), np.zeros(runs, int)
         lanes = [np.ascontiguousarray(value[:runs]) for value in self.lanes.values()]
         settings = lanes[len(lanes) - len(self.settings) :]
-        some = max(1, (RECORDED << 3 if self.each or self.called.results else TOLD) // runs)
+        some = max(1, (RECORDED if self.each or self.called.results else TOLD) // runs)
         for first in range(0, steps, some):
             at = range(first, min(first + some, steps))
             rates = self._rates(at, runs)

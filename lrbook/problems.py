@@ -101,7 +101,7 @@ class Quadratic(Hyperparameters):
         """The mean of the loss where that of the squares of the parameters, of shape (..., d), is this."""
         return (self.eigenvalues * mean_square).sum(axis=-1) / 2
 
-    def expected_square(self, theta0: Any, rates: Any) -> np.ndarray:
+    def expected_square(self, theta0: Any, rates: Any, every: int = 1) -> np.ndarray:
         r"""The exact mean of :math:`\theta_i^2` before and after each update of a noisy run of SGD.
 
         It is :meth:`expected_update`, step by step; nothing is sampled.
@@ -112,19 +112,21 @@ class Quadratic(Hyperparameters):
             The start.
         rates : array of shape (steps, ...)
             The learning rates :math:`\eta_t`; axes after the first are separate runs.
+        every : int
+            Record after every so many updates, and after the last; >= 1.
 
         Returns
         -------
-        array of shape (steps + 1, ..., d)
+        array of shape (steps + 1, ..., d), or of as many entries as are recorded
         """
-        squares = self._expected_squares(theta0, rates)
+        squares = self._expected_squares(theta0, rates, every)
         first = next(squares)
-        record = np.empty((len(rates) + 1, *first.shape))
+        record = np.empty((1 - -len(rates) // every, *first.shape))
         for t, mean_square in enumerate(chain([first], squares)):
             record[t] = mean_square
         return record
 
-    def expected_loss(self, theta0: Any, rates: Any) -> np.ndarray:
+    def expected_loss(self, theta0: Any, rates: Any, every: int = 1) -> np.ndarray:
         r"""The exact mean of the loss before and after each update of a noisy run of SGD.
 
         .. math:: \mathbb E\,L(\theta_t) = \tfrac12 \sum_i \lambda_i\, \mathbb E\,\theta_{t,i}^2
@@ -135,10 +137,12 @@ class Quadratic(Hyperparameters):
             The start.
         rates : array of shape (steps, ...)
             The learning rates :math:`\eta_t`; axes after the first are separate runs.
+        every : int
+            Record after every so many updates, and after the last; >= 1.
 
         Returns
         -------
-        array of shape (steps + 1, ...)
+        array of shape (steps + 1, ...), or of as many entries as are recorded
 
         Examples
         --------
@@ -149,7 +153,7 @@ class Quadratic(Hyperparameters):
                [1.125, 0.401],
                [0.588, 0.401]])
         """
-        squares = self._expected_squares(theta0, rates)
+        squares = self._expected_squares(theta0, rates, every)
         return np.array([self.mean_loss(mean_square) for mean_square in squares])
 
     def best_rates(self, theta0: Any, rates: Any, *, sweeps: int = 500, rtol: float = 1e-9) -> np.ndarray:
@@ -197,7 +201,7 @@ class Quadratic(Hyperparameters):
             raise ValueError(f"noise must be > 0 for best rates, got {self.noise}")
         if not np.all(np.greater(self.eigenvalues, 0)):
             raise ValueError(f"eigenvalues must be > 0 for best rates, got {self.eigenvalues}")
-        first = next(self._expected_squares(theta0, rates))
+        first = next(self._expected_squares(theta0, rates, 1))
         best = np.array([np.broadcast_to(rate, first.shape[:-1]) for rate in rates], dtype=float)
         weight = np.empty((len(best), *first.shape))  # D
         for _ in range(as_count("sweeps", sweeps)):
@@ -215,25 +219,28 @@ class Quadratic(Hyperparameters):
                 return best
         raise RuntimeError(f"the best rates must settle within sweeps, got {sweeps}, and they still move")
 
-    def _expected_squares(self, theta0: Any, rates: Any) -> Iterator[np.ndarray]:
-        """The mean square of each parameter of each run, before and after each update."""
+    def _expected_squares(self, theta0: Any, rates: Any, every: int) -> Iterator[np.ndarray]:
+        """The mean square of each parameter of each run, before, after every so many updates and the last."""
         from lrbook import fast  # it stands on this module, and is not needed before
 
         rates = np.asarray(as_value("rates", rates), dtype=float)[..., np.newaxis]
         if rates.ndim == 1:
             raise ValueError(f"rates must have a first axis, the steps, got the number {rates[0]}")
         require("rates", rates, FINITE)
+        if as_count("every", every) < 1:
+            raise ValueError(f"every must be >= 1, got {every}")
         others = map(np.shape, (theta0, self.eigenvalues, self.noise))
         shape = np.broadcast_shapes(rates.shape[1:], *others)
         mean_square = np.broadcast_to(np.square(np.asarray(theta0, dtype=float)), shape)
         yield mean_square
-        if looped := fast.squares(self, mean_square, rates):
+        if looped := fast.squares(self, mean_square, rates[..., 0], every):
             yield from looped
             return
-        for rate in rates:
+        for t, rate in enumerate(rates, 1):
             with np.errstate(over="ignore", invalid="ignore"):  # a run that leaves is at infinity
                 mean_square = self.expected_update(mean_square, rate)
-            yield mean_square
+            if t % every == 0 or t == len(rates):
+                yield mean_square
 
 
 @hyperparameters

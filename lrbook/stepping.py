@@ -386,6 +386,9 @@ def _surely_finite(gradient: np.ndarray) -> bool:
     """A first look, in one pass: a sum of squares is finite only if no entry is NaN or infinite."""
     if gradient.dtype.char not in "fd" or not gradient.flags.c_contiguous:
         return math.isfinite(gradient.sum())
-    from lrbook import fast
+    row = gradient.reshape(-1)
+    if row.size <= _block(row):
+        return math.isfinite(np.dot(row, row))
+    from lrbook import fast  # it stands on this module, and is not needed for small parameters
 
-    return math.isfinite(fast.sum_of_squares(gradient.reshape(-1)))
+    return math.isfinite(fast.sum_of_squares(row))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,12 +13,13 @@ import numpy as np
 
 from lrbook.calling import Schedule
 from lrbook.elementary import in_notebook, is_array
-from lrbook.hyperparameters import Hyperparameters, as_count
+from lrbook.hyperparameters import Hyperparameters, as_count, unboxed
 from lrbook.problems import Problem
 from lrbook.stepping import Optimizer, _checked_rate, named
-from lrbook.training import _copied
+from lrbook.training import _copied, descend
+from lrbook.wrappers import ClipByGlobalNorm, Split, Wrapper
 
-TOGETHER = 1 << 14  # entries of theta in as many runs as NumPy makes at once: they stay in the cache
+TOGETHER = 1 << 17  # entries of theta in as many runs as NumPy makes at once: they stay in the larger cache
 PATIENCE = 5.0  # seconds until a bar shows how far a sweep is
 
 
@@ -125,7 +126,7 @@ def sweep(
     dtype = dtypes.pop() if len(dtypes) == 1 else None
     problem = _rounded(problem, dtype)
     _check_problem(problem, start)
-    runs = _runs(optimizer)
+    runs, optimizer = _runs(optimizer), _of_each_run(optimizer)
     many = int(np.prod(runs))
     part = partial(_part, problem, start, optimizer, runs, dtype, steps, seed)
     if client is None:
@@ -175,10 +176,32 @@ def _runs(optimizer: Optimizer) -> tuple[int, ...]:
         ) from None
 
 
+def _of_each_run(optimizer: Any) -> Any:
+    """An optimizer for parameters with one more axis in front, the runs: it limits the norm of each."""
+    if isinstance(optimizer, Split):
+        return replace(
+            optimizer, optimizers=[(name, _of_each_run(one)) for name, one in optimizer.optimizers]
+        )
+    if isinstance(optimizer, Wrapper):
+        optimizer = replace(optimizer, optimizer=_of_each_run(optimizer.optimizer))
+    if isinstance(optimizer, ClipByGlobalNorm):
+        optimizer = replace(optimizer, runs=optimizer.runs + 1)
+    return optimizer
+
+
+def _mixes(optimizer: Optimizer) -> bool:
+    """Whether an optimizer mixes entries, so that runs would not be apart in one array."""
+    if isinstance(optimizer, Split):
+        return any(_mixes(one) for _, one in optimizer.optimizers)
+    apart = (Optimizer.gradients, Wrapper.gradients, ClipByGlobalNorm.gradients)
+    inside = isinstance(optimizer, Wrapper) and _mixes(optimizer.optimizer)
+    return inside or not optimizer.elementwise or type(optimizer).gradients not in apart
+
+
 def _rates(schedule: Any, runs: tuple[int, ...], which: Any, dtype: Any, step: int) -> Any:
     """The rates of some of the runs at a step, of a schedule that gives those of all, or of these."""
-    rate = schedule(step)
-    if not is_array(rate) or not np.ndim(rate):
+    rate = unboxed(schedule(step))
+    if not is_array(rate):
         return rate
     if not isinstance(schedule, Schedule):
         try:
@@ -187,12 +210,13 @@ def _rates(schedule: Any, runs: tuple[int, ...], which: Any, dtype: Any, step: i
             raise ValueError(
                 f"lr must broadcast to the runs, of shape {runs}, got shape {np.shape(rate)} at step {step}"
             ) from None
-    return _checked_rate(rate, step).astype(dtype or rate.dtype)
+    _checked_rate(rate, step)
+    return unboxed(rate.astype(dtype or rate.dtype))
 
 
 def _those(value: Any, runs: tuple[int, ...], which: Any) -> Any:
-    """The values of some runs, in one axis."""
-    return np.ascontiguousarray(np.broadcast_to(value, runs).reshape(-1)[which])
+    """The values of some runs, in one axis, or that of a single one."""
+    return np.array(np.broadcast_to(value, runs).reshape(-1)[which])
 
 
 def _cut(x: Any, runs: tuple[int, ...], which: Any, dtype: Any) -> Any:
@@ -210,7 +234,7 @@ def _cut(x: Any, runs: tuple[int, ...], which: Any, dtype: Any) -> Any:
     if isinstance(x, tuple):
         return tuple(map(again, x))
     if is_array(x) and np.ndim(x):
-        return _those(x, runs, which).astype(dtype or x.dtype)
+        return unboxed(_those(x, runs, which).astype(dtype or x.dtype))
     return x
 
 
@@ -236,6 +260,9 @@ def _part(
         return _by_numpy(problem, start, some(a, b), b - a, steps, seed, tell)
 
     tell = tell or (lambda done: None)
+    if first < last and _mixes(optimizer):
+        each = (_cut(optimizer, runs, k, dtype) for k in range(first, last))
+        return _joined(_one(problem, start, one, steps, seed, tell) for one in each)
     looped = fast.sweep(
         problem,
         start,
@@ -258,6 +285,13 @@ def _joined(parts: Any) -> tuple[dict[str, np.ndarray], np.ndarray]:
     thetas, updates = zip(*parts, strict=True)
     theta = {name: np.concatenate([theta[name] for theta in thetas]) for name in thetas[0]}
     return theta, np.concatenate(updates)
+
+
+def _one(problem: Any, start: Any, optimizer: Optimizer, steps: int, seed: int, tell: Any) -> Any:
+    """The end of a run by itself, as the first of one."""
+    run = descend(problem, start, optimizer, steps, seed=seed, every=max(1, steps))
+    tell(steps)
+    return {name: array[-1:] for name, array in named(run.theta).items()}, run.step[-1:]
 
 
 def _by_numpy(

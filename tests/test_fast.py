@@ -282,16 +282,17 @@ def test_what_a_loop_could_not_take_is_left_to_numpy():
     assert other._loops == {}
 
 
-def test_a_flat_rule_of_a_schedule_is_left_to_numpy(both):
+@pytest.mark.parametrize("rule", [lambda step: 0.5, lambda step: step], ids=["flat", "itself"])
+def test_a_rule_that_does_nothing_is_left_to_numpy(rule, both):
     @hyperparameters
-    class Flat(Schedule):
+    class Still(Schedule):
         def rule(self, step):
-            return 0.5
+            return rule(step)
 
-    flat = Flat()
-    mine, by_numpy = both(lambda: flat(np.arange(FEW + 1)))
+    still = Still()
+    mine, by_numpy = both(lambda: still(np.arange(FEW + 1)))
     np.testing.assert_array_equal(mine, by_numpy)
-    assert list(flat._loops.values()) == [None]
+    assert list(still._loops.values()) == [None]
 
 
 @pytest.mark.parametrize("power", [1, 1.0, 2, 2.0, 0.5, 3])
@@ -327,12 +328,12 @@ def test_a_schedule_may_end_with_a_function_of_numpys(both):
 
 
 BOWLS = {
-    "nine curvatures": (Quadratic(np.geomspace(0.01, 1, 9), 0.1), (50, 7, 20)),
+    "nine curvatures": (Quadratic(np.geomspace(0.01, 1, 9), 0.1), (150, 7, 20)),
     "one": (Quadratic([2.0]), (3000, 70)),
     "noise of each direction": (Quadratic([1.0, -0.5], noise=[0.1, 0.0]), (300, 101)),
     "bowls of runs": (Quadratic(np.linspace(0.1, 1, 70 * 3).reshape(70, 3), 0.3), (200, 5, 70)),
     "no runs": (Quadratic(np.linspace(0, 1, 100)), (1000,)),
-    "single precision": (Quadratic(np.linspace(0, 1, 9, dtype=np.float32), 0.1), (50, 140)),
+    "single precision": (Quadratic(np.linspace(0, 1, 9, dtype=np.float32), 0.1), (150, 140)),
     "overflow": (Quadratic([1.0], noise=1.0), (600, 99)),
     "more digits": (Quadratic(np.array([1.0], np.longdouble) / 3), (600, 99)),
 }
@@ -344,15 +345,15 @@ def test_expected_losses_have_the_bits_of_numpy(name, threads, both, monkeypatch
     monkeypatch.setenv("LRBOOK_THREADS", threads)
     monkeypatch.setattr(fast, "LANES_OF_RUNS", 64)
     monkeypatch.setattr(fast, "LANES_A_THREAD", 16)
-    monkeypatch.setattr(fast, "RECORDED", 999)
     built, make = [], fast._recursion
     monkeypatch.setattr(fast, "_recursion", lambda *given: built.append(make(*given)) or built[-1])
     bowl, shape = BOWLS[name]
     rates = np.random.default_rng(0).uniform(0, 100 if name == "overflow" else 1, shape)
-    for part in (bowl.expected_loss, bowl.expected_square):
-        mine, by_numpy = both(lambda part=part: part(1.5, rates))
+    for part, every in ((bowl.expected_loss, 1), (bowl.expected_square, 7), (bowl.expected_loss, 10**6)):
+        mine, by_numpy = both(lambda part=part, every=every: part(1.5, rates, every))
         np.testing.assert_array_equal(mine, by_numpy)
-    assert len(built) == (0 if name == "more digits" else 2)
+        np.testing.assert_array_equal(mine[-1], part(1.5, rates)[-1])
+    assert (len(built) > 0) == (name not in ("more digits", "no runs"))
 
 
 def test_a_loop_that_differs_in_a_bit_is_not_used(monkeypatch):

@@ -395,3 +395,14 @@ def test_a_slope_is_as_steep_everywhere():
     assert slope.loss(np.array([[1.0, 2.0], [0.0, 0.0]])).tolist() == [-6, 0]
     assert slope.gradient(np.zeros((2, 3), np.float32)).dtype == np.float32
     assert descend(slope, np.zeros(1), SGD(0.5), 3).theta[:, 0].tolist() == [0, 1, 2, 3]
+
+
+def test_expected_losses_are_recorded_after_every_so_many_updates_and_the_last():
+    bowl, rates = Quadratic([1.0, 4.0], noise=0.1), np.linspace(0.4, 0.01, 10)
+    whole = bowl.expected_loss([1.0, 1.0], rates)
+    np.testing.assert_array_equal(bowl.expected_loss([1.0, 1.0], rates, every=3), whole[[0, 3, 6, 9, 10]])
+    np.testing.assert_array_equal(bowl.expected_loss([1.0, 1.0], rates, every=5), whole[[0, 5, 10]])
+    squares = bowl.expected_square([1.0, 1.0], rates)
+    np.testing.assert_array_equal(bowl.expected_square([1.0, 1.0], rates, every=99), squares[[0, 10]])
+    with pytest.raises(ValueError, match="every must be >= 1, got 0"):
+        bowl.expected_loss([1.0, 1.0], rates, every=0)

@@ -1,5 +1,6 @@
 """A sweep is many runs at once, each as it would be alone; its best is inside it, or it is no best."""
 
+import dataclasses
 import sys
 
 import numpy as np
@@ -35,6 +36,7 @@ from lrbook import (
 )
 from lrbook.hyperparameters import PositiveOrSchedule, hyperparameters
 from lrbook.problems import rotation
+from lrbook.wrappers import Wrapper
 
 RATES, BETAS = np.array([0.1, 0.2, 0.3, 0.4]), [0.0, 0.5, 0.9]
 
@@ -210,6 +212,57 @@ def test_parameters_may_have_names_and_runs_of_their_own():
         assert found.updates[k] == len(alone.lr["*"])
 
 
+@hyperparameters
+class Normed(Optimizer):
+    """A step as long as the rate, in the direction of the gradient: its entries are mixed."""
+
+    lr: PositiveOrSchedule = 0.01
+    elementwise = False
+
+    def rule(self, theta, g, lr, t, m):
+        return theta - lr * g / np.sqrt((g * g).sum()), m + 1
+
+
+@hyperparameters
+class Halved(Wrapper):
+    def gradients(self, g):
+        return {name: part / 2 for name, part in g.items()}
+
+
+@pytest.mark.parametrize(
+    "scale", [0.01, LADDER[:7], lambda t: LADDER[:7] / (t + 1)], ids=["one", "rates", "function"]
+)
+@pytest.mark.parametrize(
+    "make",
+    [
+        Normed,
+        lambda lr: ClipByGlobalNorm(SGD(lr), np.geomspace(0.1, 10, 7)),
+        lambda lr: Split({"*": WithL2(ClipByGlobalNorm(Momentum(lr), 0.5), 0.1)}),
+        lambda lr: Halved(Adam(lr)),
+        lambda lr: WithL2(Normed(lr), 0.1),
+    ],
+)
+def test_runs_are_apart_where_entries_are_mixed(make, scale):
+    found = sweep(Rosenbrock(), START, make(scale), 30)
+    one_of = lambda x, k: x if np.ndim(x) == 0 else float(x[k])  # noqa: E731
+    for k in range(found.updates.size):
+        rate = (lambda t, k=k: one_of(scale(t), k)) if callable(scale) else one_of(scale, k)
+        opt = make(rate)
+        if isinstance(opt, ClipByGlobalNorm):
+            opt = dataclasses.replace(opt, norm=float(opt.norm[k]))
+        alone = descend(Rosenbrock(), START, opt, 30)
+        np.testing.assert_array_equal(found.theta.reshape(-1, 2)[k], alone.theta[-1])
+
+
+def test_runs_that_are_made_one_by_one_end_by_themselves_too():
+    found = sweep(Rosenbrock(), START, Halved(SGD(LADDER)), 30)
+    assert 0 < found.diverged.mean() < 1
+    assert sweep(Rosenbrock(), START, Normed(np.empty(0)), 30).updates.shape == (0,)
+    for k in (0, MANY - 1):
+        alone = descend(Rosenbrock(), START, Halved(SGD(float(LADDER[k]))), 30)
+        assert found.updates[k] == len(alone.lr)
+
+
 class Own:
     """A problem of one's own, which is not one for a loop."""
 
@@ -241,7 +294,7 @@ def test_what_mixes_entries_or_draws_noise_is_left_to_numpy(runners, monkeypatch
     for problem, opt in [
         (Quadratic([1.0, 2.0], 0.1), SGD(LADDER)),
         (turned, SGD(LADDER)),
-        (Rosenbrock(), ClipByGlobalNorm(SGD(LADDER), 1.0, runs=1)),
+        (Rosenbrock(), ClipByGlobalNorm(SGD(LADDER), 1.0)),
         (Rosenbrock(), Split({"*": SGD(LADDER)})),
         (Rosenbrock(), SGD(lambda t: LADDER if t == 0 else 0.001)),
         (Rosenbrock(), Momentum(lambda t: 0.001 if t < 1 else LADDER / 100, np.linspace(0, 0.9, MANY))),
