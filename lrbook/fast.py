@@ -26,7 +26,7 @@ import numpy as np
 from lrbook.calling import Schedule
 from lrbook.elementary import is_array, where
 from lrbook.hyperparameters import unboxed
-from lrbook.machine import COMPARED, KNOWN, Loop, Unknown, spread
+from lrbook.machine import COMPARED, KNOWN, Loop, Unknown, spaced, spread
 from lrbook.stepping import Optimizer, _checked_rate
 from lrbook.trace import PYTHON, Operation, Trace, Traced, _freed, finished, sees_all, trace, written
 
@@ -333,18 +333,18 @@ def _recursion(bowl: Any, first: np.ndarray, rates: np.ndarray, every: int) -> I
         square, rate = (Traced(record, of, uniform=False) for of in (name, "rate"))
         results.append(free.expected_update(square, rate))
     finished(record, tuple(results))
-    state = [np.array(first[..., i], dtype=float).reshape(-1) for i in entries]
     settings = record.arrays or {}
-    lanes = [np.array(np.broadcast_to(value, runs), dtype=float).reshape(-1) for value in settings.values()]
+    values = [*(first[..., i] for i in entries), *(np.broadcast_to(x, runs) for x in settings.values())]
+    state = spaced([np.array(value, dtype=float).reshape(-1) for value in values])  # and the settings
     new = dict(zip(names, record.results, strict=True))
     loop = Loop(varying(record), FLOATS[1], new, [*settings], ["rate"])
     given = np.array([numbers_of(record, loop.numbers)()], dtype=float)
 
     def after(state: list[np.ndarray], rates: np.ndarray) -> np.ndarray:
         rows = np.ascontiguousarray(np.broadcast_to(rates, (len(rates), *runs)).reshape(len(rates), -1))
-        run = partial(loop, np.repeat(given, len(rates), axis=0), [*state, *lanes, rows], len(rates))
+        run = partial(loop, np.repeat(given, len(rates), axis=0), [*state, rows], len(rates))
         spread(run, state[0].size, threads(state[0].size * len(rates)))
-        return np.stack(state, axis=-1).reshape(first.shape)
+        return np.stack(state[: len(names)], axis=-1).reshape(first.shape)
 
     with np.errstate(all="ignore"):
         right = bowl.expected_update(first, rates[0][..., np.newaxis])
@@ -459,9 +459,10 @@ class _Runner:
 
     def run(self, runs: int, steps: int, tell: Callable[[int], Any]) -> Ends | None:
         """Make the first runs; None if there was one rate for all runs at first, and later is not."""
-        state = [column[:runs].copy() for column in self.state]
-        made, updates = np.zeros(runs, self.start.dtype), np.zeros(runs, int)
-        lanes = [np.ascontiguousarray(value[:runs]) for value in self.lanes.values()]
+        first_state, lanes = [column[:runs] for column in self.state], [x[:runs] for x in self.lanes.values()]
+        changing = len(first_state) + 1
+        state = spaced([*first_state, np.zeros(runs, self.start.dtype), *lanes])
+        made, lanes, updates = state[changing - 1], state[changing:], np.zeros(runs, int)
         settings = lanes[len(lanes) - len(self.settings) :]
         some = max(1, (RECORDED if self.each or self.called.results else TOLD) // runs)
         for first in range(0, steps, some):
@@ -472,7 +473,7 @@ class _Runner:
             numbers = [self.numbers(0.0 if self.each else rate, t) for t, rate in enumerate(rates, first + 1)]
             rows = self._rows(at, rates, settings, runs)
             made[:] = 0
-            run = partial(self.loop, np.array(numbers, dtype=float), [*state, made, *lanes, *rows], len(at))
+            run = partial(self.loop, np.array(numbers, dtype=float), [*state, *rows], len(at))
             spread(run, runs, threads(runs * len(at)))
             updates += made.astype(int)
             tell(runs * len(at))

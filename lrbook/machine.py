@@ -25,7 +25,7 @@ import numpy as np
 from lrbook.trace import Operation
 
 LANES = 128  # of a block: two dozen arrays of a KiB in float64 fit the nearest cache
-DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
+SINGLE = np.dtype(np.float32)
 CALLED = {"sqrt": "llvm.sqrt", "floor": "llvm.floor", "ceil": "llvm.ceil"}
 COMPARED = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}
 ON_FLOATS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "truediv": "fdiv", "neg": "fneg"}
@@ -323,6 +323,19 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - a copy of the process has none of its threads
     os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def spaced(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Copies of arrays of one length that begin at different places of the nearest cache.
+
+    A dozen arrays whose lengths are a power of two would all fall on the same few of its lines, and each block
+    of one would drive out those of others.
+    """
+    room = np.empty((len(arrays), arrays[0].size + LANES + 8), arrays[0].dtype)
+    copies = [row[: array.size] for row, array in zip(room, arrays, strict=True)]
+    for copy, array in zip(copies, arrays, strict=True):
+        copy[:] = array
+    return copies
 
 
 def spread(part: Callable[[slice], Any], lanes: int, threads: int) -> None:
