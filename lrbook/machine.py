@@ -328,8 +328,8 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - a copy of the process
 def spaced(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Copies of arrays of one length that begin at different places of the nearest cache.
 
-    A dozen arrays whose lengths are a power of two would all fall on the same few of its lines, and a block of
-    one would drive out those of others.
+    A dozen arrays whose lengths are a power of two would all fall on the same few of its lines, and a block
+    of one would drive out those of others.
     """
     room = np.empty((len(arrays), arrays[0].size + LANES + 8), arrays[0].dtype)
     copies = [row[: array.size] for row, array in zip(room, arrays, strict=True)]
