@@ -40,8 +40,8 @@ unit: $(READY)  ## tests, properties and doctests of lrbook, with coverage; agai
 built: book  ## tests of the built book: facts, pages in a browser, freshness
 	$(PY) -m pytest $(wildcard $(BUILT))
 
-nbval: book  ## run every notebook again, in an empty folder, and compare every output
-	$(PY) tests/elsewhere.py
+nbval: book  ## run every notebook again, in an empty folder and without machine code, and compare every output
+	LRBOOK_FAST=0 $(PY) tests/elsewhere.py
 
 lab: $(READY) notebooks  ## open the chapters as notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks
