@@ -148,7 +148,7 @@ class Loop:
         if text not in map(repr, self.numbers):
             self.numbers.append(value)
         column = list(map(repr, self.numbers)).index(text)
-        name = f"%p{column}.{kind}"
+        name = f"%p{column}" if kind == FLOAT else f"%p{column}.{kind}"
         given = f"{name} = "
         if not any(line.startswith(given) for line in self._head):  # it may be met in two forms
             self._head += [
@@ -225,15 +225,18 @@ class Loop:
 
     def _watched(self, name: str) -> str:
         """Whether a lane's value is not finite, or below 0.0: see :func:`lrbook.calling.sound`."""
-        if not name:
-            return "false"
         whole, infinity = ("i32", 0x7F800000) if self.real == "float" else ("i64", 0x7FF0000000000000)
         bits = self._line(f"bitcast {self.real} {self._values[name][0]} to {whole}")
         return self._line(f"icmp uge {whole} {bits}, {infinity}")
 
     def _text(self, watch: str) -> str:
         """The whole function, in the language of LLVM."""
-        unsound = self._watched(watch)
+        flag, seen, unsound = "", "", ""
+        if watch:
+            flag = "  %bad = phi i1 [false, %step], [%bad.next, %each]\n"
+            unsound = f"  %bad.next = or i1 %bad, {self._watched(watch)}\n"
+            seen = "  %before = load i1, ptr %seen\n  %after = or i1 %before, %bad.next\n"
+            seen += "  store i1 %after, ptr %seen\n"
         arrays = "".join(f", ptr noalias %a{i}" for i in range(self._arrays))
         head, body = ("".join(f"  {line}\n" for line in lines) for lines in (self._head, self._body))
         declared = "".join(
@@ -263,18 +266,13 @@ step:
 {head}  br label %each
 each:
   %k = phi i64 [0, %step], [%k.next, %each]
-  %bad = phi i1 [false, %step], [%bad.next, %each]
-  %lane = add nuw nsw i64 %j, %k
+{flag}  %lane = add nuw nsw i64 %j, %k
   %row = add nuw nsw i64 %step.j, %k
-{body}  %bad.next = or i1 %bad, {unsound}
-  %k.next = add nuw nsw i64 %k, 1
+{body}{unsound}  %k.next = add nuw nsw i64 %k, 1
   %more = icmp slt i64 %k.next, %wide
   br i1 %more, label %each, label %stepped
 stepped:
-  %before = load i1, ptr %seen
-  %after = or i1 %before, %bad.next
-  store i1 %after, ptr %seen
-  %t.next = add nuw nsw i64 %t, 1
+{seen}  %t.next = add nuw nsw i64 %t, 1
   %on = icmp slt i64 %t.next, %steps
   br i1 %on, label %step, label %done
 done:
