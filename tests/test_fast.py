@@ -154,6 +154,20 @@ def test_a_bad_step_is_refused_in_the_same_words_wherever_it_stands(bad, both):
     assert mine == by_numpy
 
 
+@pytest.mark.parametrize("dtype", [">f8", "<f8", ">f4", "longdouble", ">i8"])
+def test_steps_of_any_width_and_order_of_bytes_are_looked_at(dtype, both):
+    steps = np.arange(FEW + 1).astype(dtype)
+    mine, by_numpy = both(lambda: InverseTimeDecay(0.1, 10, 0.5)(steps))
+    np.testing.assert_array_equal(mine, by_numpy)
+    assert mine[20] == 0.05 or mine.dtype != np.float64
+    for bad in (-1,) if dtype == ">i8" else (-1.0, np.nan, np.inf):
+        steps[7] = bad
+        with pytest.raises(ValueError, match="step must be"):
+            InverseTimeDecay(0.1, 10, 0.5)(steps)
+        with pytest.raises(ValueError, match="step must be"):
+            InverseTimeDecay(0.1, 10, 0.5)(steps[:10])
+
+
 def test_a_step_of_minus_zero_is_a_step(both):
     steps = np.full(FEW + 1, -0.0)
     mine, by_numpy = both(lambda: CosineDecay(0.1, 10)(steps))
