@@ -36,6 +36,7 @@ from lrbook import (
 from lrbook.calling import sound
 from lrbook.elementary import ceil, exp, floor, maximum, minimum, sign, sqrt, where
 from lrbook.hyperparameters import hyperparameters
+from lrbook.trace import Operation
 
 OPTIMIZERS = [
     SGD(0.1),
@@ -251,6 +252,7 @@ OWN = {  # rules, and whether a loop can have NumPy's bits
     ),
     "chosen": (lambda theta, g, lr, t, m: (where(g * m > 0, theta - lr, theta), -g), True),
     "chosen by number": (lambda theta, g, lr, t, m: (where(t > 1, theta - g, theta), m + 1), True),
+    "NaN first": (lambda theta, g, lr, t, m: (maximum(sqrt(g), 0.5), minimum(sqrt(g), 0.5)), True),
     "of NaN": (lambda theta, g, lr, t, m: (sign(sqrt(g)), minimum(sqrt(g), maximum(1.0, sqrt(g)))), True),
     "constant memory": (lambda theta, g, lr, t, m: (theta - g, 0.5 + 0 * m), True),
     "two numbers": (lambda theta, g, lr, t, m: (theta - where(g > 0, 0.1, 0.3), m), False),
@@ -456,6 +458,15 @@ def test_a_loop_is_given_all_its_arrays_whole():
         loop(np.ones((1, 1)), [x, x])
     with pytest.raises(ValueError, match="all its arrays"):
         machine.Loop([], np.float64, {"x": "y"}, lanes=["y"])(np.ones((1, 0)), [x, np.zeros(4)])
+
+
+def test_the_sign_of_minus_zero_is_that_of_numpy():
+    loop = machine.Loop([Operation("s", "sign", ("x",), False)], np.float64, {"x": "s"})
+    x = np.array([-0.0, 0.0, -2.0, np.inf, np.nan])
+    right = np.sign(x)
+    loop(np.zeros((1, 0)), [x])
+    np.testing.assert_array_equal(x, right)
+    np.testing.assert_array_equal(np.signbit(x[:4]), np.signbit(right[:4]))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
