@@ -250,7 +250,6 @@ MUTANTS = {
         ("if o.name in asked and o.function in COMPARED]", "if False]"),
         ("return None if unsound else rate", "return rate"),
         ('watch="step" if first else ""', 'watch=""'),
-        ('raise Unknown("noise is drawn in double precision")', "pass"),
         ("fine = zero >= 0", "fine = True"),
         ('after["made"] = where(fine, made + 1, made)', 'after["made"] = made + 1'),
         ("made[:] = 0", "pass"),

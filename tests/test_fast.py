@@ -276,6 +276,13 @@ def test_a_rule_of_ones_own_has_a_loop_only_if_it_keeps_numpys_bits(name, both):
     assert (opt._loops[np.dtype(np.float32)] is not None) == possible
 
 
+def test_arrays_that_lie_side_by_side_are_apart():
+    row, opt = np.ones(2 * FEW), SGD(0.5)
+    opt.step(row[:FEW], row[FEW:], opt.init(row[:FEW]))
+    assert np.all(row[:FEW] == 0.5)
+    assert opt._loops[np.dtype(float)] is not None
+
+
 def test_a_rule_that_draws_random_numbers_is_left_to_numpy():
     opt = Own(how=noisy)
     theta, _ = three_steps(opt, FEW, np.float64)

@@ -304,6 +304,23 @@ def test_what_mixes_entries_or_draws_noise_is_left_to_numpy(runners, monkeypatch
     assert [runner is None for runner in runners] == [True] * 4 + [False, True, False]
 
 
+def test_a_norm_that_is_exceeded_late_and_in_few_runs_is_limited_there(monkeypatch):
+    """So late that the first updates of the first runs, on which a loop is tried, say nothing."""
+    bowl, opt = Quadratic([1.0, 30.0]), ClipByGlobalNorm(SGD(LADDER), 1e4)
+    mine = sweep(bowl, START, opt, STEPS)
+    same(mine, without_loops(monkeypatch, bowl, START, opt, STEPS))
+    assert not mine.diverged.any()
+    assert sweep(bowl, START, SGD(LADDER), STEPS).diverged.any()
+
+
+@pytest.mark.parametrize("fast_is", ["0", "1"])
+def test_a_gradient_that_becomes_zero_is_not_divided_by_itself(fast_is, monkeypatch):
+    monkeypatch.setenv("LRBOOK_FAST", fast_is)
+    rates = np.append(LADDER, 0.25)  # the last run is at zero after four steps
+    with pytest.raises(ValueError, match="eps must be > 0 where a gradient has been 0"):
+        sweep(Quadratic([1.0]), [1.0], RMSprop(rates, beta=0.0, eps=0.0), STEPS)
+
+
 def test_an_optimizer_whose_memory_is_of_another_kind_is_left_to_numpy(runners, monkeypatch):
     @hyperparameters
     class Wide(Optimizer):
