@@ -19,6 +19,7 @@ SETTINGS = 24
 FIGURES = list(pages.cells())
 # V8 takes these from its own library, one unit in the last place from that of C; all else is exact everywhere
 INEXACT = re.compile(r"Math\.(cos|sin|exp|log|pow)")
+MANY = 8  # numbers, from which on NumPy adds them in an order of its own
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,10 @@ def test_the_numbers_drawn_are_those_of_lrbook(name, opened):
     """At the start, at every end of every slider, and at settings between."""
     made, tab = opened(name)
     data = made.data()
-    exact = {key: not INEXACT.search(str(sequence)) for key, sequence in data["sequences"].items()}
+    exact = {
+        key: sequence["size"] < MANY and not INEXACT.search(str(sequence))
+        for key, sequence in data["sequences"].items()
+    }
     rng = np.random.default_rng(len(name))
     movable = len(made.controls)
     settings = [np.zeros(movable), np.full(movable, 0.999999), *rng.uniform(0, 1, (SETTINGS, movable))]
