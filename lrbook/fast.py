@@ -24,19 +24,17 @@ from typing import Any
 import numpy as np
 
 from lrbook.calling import Schedule
-from lrbook.elementary import is_array, where
+from lrbook.elementary import is_array
 from lrbook.hyperparameters import unboxed
 from lrbook.machine import COMPARED, KNOWN, Loop, Unknown, spaced, spread
-from lrbook.stepping import Optimizer, _checked_rate
-from lrbook.trace import PYTHON, Operation, Trace, Traced, _freed, finished, sees_all, trace, written
+from lrbook.stepping import Optimizer
+from lrbook.trace import PYTHON, Operation, Trace, Traced, _freed, finished, trace, written
 
 SMALLEST = 1 << 16  # entries: below, NumPy's blocks take no longer, and nothing has to be built
 LONGEST = 1 << 18  # steps: up to here NumPy needs less time than a loop takes to be built
 ROOM = 1 << 19  # entries of all arrays of a part of a long row of steps: they stay in the larger cache
 LANES_OF_RUNS = 1 << 9  # fewer runs fill no vectors, and NumPy's calls take no longer than the loop's
 MOST_ENTRIES = 32  # of a parameter whose sweep is a loop: each is written down by itself
-TOLD = 1 << 26  # updates, after which a bar is told of them
-RECORDED = 1 << 20  # entries of what NumPy works out for a sweep before it is used
 LANES_A_THREAD = 1 << 15  # fewer are not worth waking a thread for
 SAMPLE = 67  # lanes on which a loop is held against NumPy: no multiple of a vector
 CALLS = {"cos": np.cos, "sin": np.sin, "exp": np.exp, "log": np.log, "power": np.power}
@@ -79,15 +77,21 @@ def _processors() -> int:
     return len(here(0)) if here else os.cpu_count() or 1
 
 
-def numbers_of(record: Trace, wanted: Sequence[Any], names: Sequence[str] = ()) -> Callable[..., list[Any]]:
-    """A function of numbers of these names: what Python works out of them and of the settings, as wanted.
+def numbers_of(
+    record: Trace,
+    wanted: Sequence[Any],
+    names: Sequence[str] = (),
+    operations: Sequence[Operation] | None = None,
+) -> Callable[..., list[Any]]:
+    """A function of values of these names: what comes of them and of the settings, as wanted.
 
-    What comes of the settings alone is worked out once.
+    It does the operations that are the same for all lanes, if no others are named. What comes of the settings
+    alone is worked out once.
     """
+    if operations is None:
+        operations = [operation for operation in record.operations if operation.uniform]
     known, asked, later = dict(zip(record.settings, record.values, strict=True)), set(names), []
-    for o in record.operations:
-        if not o.uniform:
-            continue
+    for o in operations:
         if asked.intersection(o.arguments):
             asked.add(o.name)
             later.append((o.name, PYTHON[o.function], o.arguments))
@@ -359,171 +363,3 @@ def _entry(bowl: Any, i: int) -> Any:
         return unboxed(value[..., min(i, value.shape[-1] - 1)]) if is_array(value) else value
 
     return bowl._with(of)
-
-
-# --- sweeps
-
-Ends = tuple[dict[str, np.ndarray], np.ndarray]  # the last parameters by name, and the updates of each run
-
-
-def sweep(
-    problem: Any,
-    start: Any,
-    opt: Optimizer,
-    runs: int,
-    steps: int,
-    tell: Callable[[int], Any],
-    by_numpy: Callable[[int, int], Ends],
-) -> Ends | None:
-    """The last parameters of runs, and how many updates each made; None where no loop can be had.
-
-    Settings that are arrays have one value for each run; `tell` is told how many updates were made, and
-    `by_numpy` gives the ends of the first few runs after the first few updates.
-    """
-    may = isinstance(start, np.ndarray) and start.dtype in FLOATS and not opt._may_divide_by_zero
-    small = runs < LANES_OF_RUNS or runs * steps < LONGEST
-    if not may or small or not 0 < start.size <= MOST_ENTRIES or not enabled():
-        return None
-    runner = attempted(lambda: _Runner(problem, start, opt, runs, by_numpy))
-    return runner.run(runs, steps, tell) if runner else None
-
-
-class _Runner:
-    """The runs of a sweep as the lanes of a loop over updates, held against NumPy for a few.
-
-    The state of a lane is that of a run, entry by entry, and how many updates it made. What comes of the
-    settings of a run by other ways than arithmetic, such as a power of its beta, NumPy works out for all.
-    """
-
-    def __init__(
-        self, problem: Any, start: np.ndarray, opt: Optimizer, runs: int, by_numpy: Callable[[int, int], Ends]
-    ) -> None:
-        if not opt.elementwise or sees_all(opt):
-            raise Unknown("entries are mixed")
-        first = _checked_rate(opt.rate(0), 0)
-        self.opt, self.start = opt, start
-        self.settings: dict[str, np.ndarray] = {}  # one value for each run
-        self.each = is_array(first)  # whether a run has a rate of its own
-        self.lanes = {"lr": first} if self.each and not callable(opt.lr) else {}  # that is always the same
-        self.record = record = self._record(problem)
-        changing = set(record.inputs)
-        for o in varying(record):
-            if changing.intersection(o.arguments):
-                changing.add(o.name)
-        settled = [o for o in varying(record) if o.name not in changing]
-        by_calls = [o.name for o in settled if o.function not in KNOWN]
-        self.lanes |= self.settings
-        operations = [o for o in record.operations if o.uniform] + settled
-        self.called = Trace(["lr", "t", *self.settings], record.settings, operations, tuple(by_calls))
-        state = dict(zip(record.inputs, record.results, strict=True))
-        inside = [o for o in varying(record) if o.name not in by_calls]
-        rows = [*by_calls, *(["lr"] if self.each and "lr" not in self.lanes else [])]
-        self.loop = Loop(inside, start.dtype, state, [*self.lanes], rows)
-        self.numbers = numbers_of(record, self.loop.numbers, ["lr", "t"])
-        memory = opt.init(np.repeat(start[np.newaxis], runs, axis=0)).slots["theta"].values()
-        if any(slot.dtype != start.dtype or slot.shape != (runs, *start.shape) for slot in memory):
-            raise Unknown("slots of another kind")
-        columns = [
-            np.repeat(start.reshape(1, -1), runs, axis=0),
-            *(slot.reshape(runs, -1) for slot in memory),
-        ]
-        self.state = [np.ascontiguousarray(column) for array in columns for column in array.T]
-        few = min(runs, SAMPLE)
-        tried, (theta, updates) = self.run(few, 2, lambda done: None), by_numpy(few, 2)
-        if tried is None:
-            raise Unknown("rates that become many")
-        _same([tried[0]["theta"], tried[1]], [theta["theta"], updates])
-
-    def _record(self, problem: Any) -> Trace:
-        """One update of one run, which is not made where an entry of the gradient is not finite."""
-        opt, entries = self.opt, range(self.start.size)
-        names = [[f"{slot}_{i}" for slot in ("theta", *opt.slot_names)] for i in entries]
-        ordered = [name for slot in zip(*names, strict=True) for name in slot]
-        record = Trace([*ordered, "made"], arrays=self.settings)
-        free = _freed(opt, record, "")
-        state = {name: Traced(record, name, uniform=False) for name in record.inputs}
-        lr, t = Traced(record, "lr", uniform=not self.each), Traced(record, "t", uniform=True)
-        old = [[state[name] for name in of_entry] for of_entry in names]
-        place = np.empty(self.start.shape, object).view(Entries)
-        place.flat[:] = [free.point(*values) for values in old]
-        gradient = np.asarray(problem.gradient(place, _NoDraws())).ravel().tolist()
-        zero = sum(g - g for g in gradient)  # NaN as soon as an entry is not finite
-        fine = zero >= 0
-        after = dict(state)
-        for i, g in zip(entries, gradient, strict=True):
-            for name, value in zip(names[i], free.rule(old[i][0], g, lr, t, *old[i][1:]), strict=True):
-                after[name] = where(fine, value, state[name])
-        made: Any = state["made"]
-        after["made"] = where(fine, made + 1, made)
-        return finished(record, tuple(after[name] for name in record.inputs))
-
-    def run(self, runs: int, steps: int, tell: Callable[[int], Any]) -> Ends | None:
-        """Make the first runs; None if there was one rate for all runs at first, and later is not."""
-        first_state, lanes = [column[:runs] for column in self.state], [x[:runs] for x in self.lanes.values()]
-        changing = len(first_state) + 1
-        state = spaced([*first_state, np.zeros(runs, self.start.dtype), *lanes])
-        made, lanes, updates = state[changing - 1], state[changing:], np.zeros(runs, int)
-        settings = lanes[len(lanes) - len(self.settings) :]
-        some = max(1, (RECORDED if self.each or self.called.results else TOLD) // runs)
-        for first in range(0, steps, some):
-            at = range(first, min(first + some, steps))
-            rates = self._rates(at, runs)
-            if not self.each and any(map(is_array, rates)):
-                return None
-            numbers = [self.numbers(0.0 if self.each else rate, t) for t, rate in enumerate(rates, first + 1)]
-            rows = self._rows(at, rates, settings, runs)
-            made[:] = 0
-            run = partial(self.loop, np.array(numbers, dtype=float), [*state, *rows], len(at))
-            spread(run, runs, threads(runs * len(at)))
-            updates += made.astype(int)
-            tell(runs * len(at))
-            if not made.any():  # no run goes on
-                break
-        theta = np.stack(state[: self.start.size], axis=-1).reshape(runs, *self.start.shape)
-        return {"theta": theta}, updates
-
-    def _rates(self, at: range, runs: int) -> list[Any]:
-        """The rate at each of some steps, or the rates of the first runs."""
-        if "lr" in self.lanes:
-            return [self.lanes["lr"][:runs]] * len(at)
-        rates = [_checked_rate(self.opt.rate(step), step) for step in at]
-        return [rate[:runs] if is_array(rate) else rate for rate in rates]
-
-    def _rows(self, at: range, rates: list[Any], settings: list[np.ndarray], runs: int) -> list[np.ndarray]:
-        """What each run needs at each of some steps and NumPy works out."""
-        by_calls = []
-        if self.called.results:
-            with np.errstate(all="ignore"):
-                given = zip(rates, at, strict=True)
-                by_calls = [
-                    self.called(rate, step + 1, *settings, *self.record.values) for rate, step in given
-                ]
-        rows = [np.array(column) for column in zip(*by_calls, strict=True)]
-        if self.each and "lr" not in self.lanes:
-            rows.append(np.array([np.broadcast_to(rate, runs) for rate in rates], self.start.dtype))
-        return rows
-
-
-PUT_TOGETHER = (np.stack, np.concatenate, np.full_like, np.empty_like, np.copyto, np.shape)
-
-
-class Entries(np.ndarray):
-    """The entries of a parameter while a gradient is written down: it does to each what it is asked, alone.
-
-    A sum or a product of matrices is refused: NumPy has an order of its own for it.
-    """
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        if method != "__call__" or ufunc.signature is not None:
-            raise Unknown(f"{ufunc.__name__}.{method} is left to NumPy")
-        plain = [x.view(np.ndarray) if isinstance(x, Entries) else x for x in inputs]
-        return np.asarray(getattr(ufunc, method)(*plain, **options), object).view(Entries)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        if function not in PUT_TOGETHER:
-            raise Unknown(f"{function.__name__} is left to NumPy")
-        return super().__array_function__(function, types, args, options)
-
-
-class _NoDraws:
-    """A generator that is not to be asked: noise is left to NumPy."""

@@ -251,7 +251,7 @@ def _part(
     tell: Any = None,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The last parameters of some of the runs, one after the other, and how many updates each made."""
-    from lrbook import fast
+    from lrbook import lanes  # with it comes what makes machine code
 
     def some(a: int, b: int) -> Optimizer:
         return _cut(optimizer, runs, slice(a, b), dtype)  # type: ignore[no-any-return]
@@ -263,7 +263,7 @@ def _part(
     if first < last and _mixes(optimizer):
         each = (_cut(optimizer, runs, k, dtype) for k in range(first, last))
         return _joined(_one(problem, start, one, steps, seed, tell) for one in each)
-    looped = fast.sweep(
+    looped = lanes.sweep(
         problem,
         start,
         some(first, last),

@@ -31,6 +31,7 @@ from lrbook import (
     best_of,
     descend,
     fast,
+    lanes,
     sweep,
     sweeps,
 )
@@ -111,13 +112,13 @@ LOOPED = [Rosenbrock(), Quadratic([1.0, 30.0]), Slope(2.0)]
 @pytest.fixture
 def runners(monkeypatch):
     """What was made of the sweeps of a test: a loop, or none."""
-    made, make = [], fast.attempted
+    made, make = [], lanes.attempted
 
     def attempted(function):
         made.append(make(function))
         return made[-1]
 
-    monkeypatch.setattr(fast, "attempted", attempted)
+    monkeypatch.setattr(lanes, "attempted", attempted)
     monkeypatch.delenv("LRBOOK_FAST", raising=False)
     return made
 
@@ -138,8 +139,8 @@ def same(mine, theirs):
 @pytest.mark.parametrize("problem", LOOPED, ids=repr)
 @pytest.mark.parametrize("opt", SWEPT, ids=lambda opt: type(opt).__name__)
 def test_a_loop_over_runs_has_the_bits_of_numpy(opt, problem, dtype, runners, monkeypatch):
-    monkeypatch.setattr(fast, "RECORDED", 1 << 12)  # several chunks of updates
-    monkeypatch.setattr(fast, "TOLD", 1 << 16)
+    monkeypatch.setattr(lanes, "RECORDED", 1 << 12)  # several chunks of updates
+    monkeypatch.setattr(lanes, "TOLD", 1 << 16)
     mine = sweep(problem, START.astype(dtype), opt, STEPS)
     assert len(runners) == 1
     assert runners[0] is not None
