@@ -68,6 +68,52 @@ def _as_printed(value: Any, form: str) -> tuple[float, float]:
     return float(number) * percent, 10.0 ** int(number.as_tuple().exponent) * percent
 
 
+def derived(name: str, found: Any, written: Any) -> Any:
+    r"""Show a result of SymPy's as a person would write it, if the two are the same.
+
+    Parameters
+    ----------
+    name : str
+        What it is, in LaTeX; the left side.
+    found : expression or matrix
+        What a cell derived.
+    written : expression or matrix
+        The same, in the form that the page shows.
+
+    Raises
+    ------
+    AssertionError
+        If `found` minus `written` does not simplify to nothing.
+
+    Examples
+    --------
+    >>> import sympy as sp
+    >>> eta, beta = sp.symbols("eta beta", positive=True)
+    >>> found = sp.factor(eta / (1 - beta))
+    >>> found
+    -eta/(beta - 1)
+    >>> print(derived("m", found, eta / (1 - beta)).data)
+    m = \frac{\eta}{1 - \beta}
+    >>> derived("m", found, eta / (1 + beta))
+    Traceback (most recent call last):
+    AssertionError: m was found to be -eta/(beta - 1), which is not eta/(beta + 1)
+    """
+    import sympy as sp
+    from IPython.display import Math
+    from sympy.printing.latex import LatexPrinter
+
+    class ByHand(LatexPrinter):  # type: ignore[misc]
+        """Writes a sum with its numbers first, and what is subtracted last: 1 - x, and x - 1."""
+
+        def _as_ordered_terms(self, expr: Any, order: Any = None) -> list[Any]:
+            return sorted(expr.args, key=lambda term: term.could_extract_minus_sign())
+
+    rest = sp.simplify(found - written)
+    if rest != 0 * rest:
+        raise AssertionError(f"{name} was found to be {found}, which is not {written}")
+    return Math(f"{name} = {ByHand().doprint(written)}")
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Any:
     """A table for a page, as Markdown: each column has a head, each row an entry for each of them.
 

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from lrbook import evidence
-from lrbook.evidence import claim, compared, difference, table
+from lrbook.evidence import claim, compared, derived, difference, table
 
 
 def test_a_claim_in_its_band_passes_and_one_outside_is_refused():
@@ -63,6 +64,18 @@ def test_a_row_that_does_not_fit_its_head_is_refused():
         table(["a", "b"], [[1, 2], [3]])
     with pytest.raises(AssertionError, match=r"each column must have a head, got \['a', ''\]"):
         table(["a", ""], [])
+
+
+def test_a_result_is_shown_as_a_person_writes_it_and_only_if_it_is_the_one_found():
+    x, kappa = sp.symbols("x kappa", positive=True)
+    assert derived(r"\rho", sp.factor((kappa - 1) / (1 + kappa)), (kappa - 1) / (1 + kappa)).data == (
+        r"\rho = \frac{\kappa - 1}{1 + \kappa}"
+    )
+    turn = sp.Matrix([[1 - x, x], [0, x]])
+    assert derived("M", turn.T.T, turn).data.startswith(r"M = \left[\begin{matrix}1 - x & x\\0 & x")
+    for found, written in ((x / 2, x), (turn, turn.T), (sp.sqrt(x**2 + 1), x + 1)):
+        with pytest.raises(AssertionError, match=r"E was found to be .*, which is not"):
+            derived("E", found, written)
 
 
 RATES = {

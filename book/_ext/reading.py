@@ -45,6 +45,18 @@ class Languages(SphinxPostTransform):
                 text.parent.replace(text, parts)
 
 
+class Folds(SphinxPostTransform):
+    """Put folded code below what it makes: a reader looks first, and asks then how it is done."""
+
+    default_priority = 200  # MyST-NB has folded the code at 199
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        for cell in self.document.findall(nodes.container):
+            if cell.get("nb_element") == "cell_code" and cell.get("hide_mode") == "input":
+                cell.children.sort(key=lambda part: part.get("nb_element") != "cell_code_output")
+
+
 class Titles(SphinxPostTransform):
     """Name pages by their titles where MyST-NB lists them by their files, and say in words that one ran."""
 
@@ -214,6 +226,7 @@ def setup(app: Sphinx) -> dict:
     from sphinx_exercise.nodes import solution_node
 
     app.add_post_transform(Languages)
+    app.add_post_transform(Folds)
     app.add_post_transform(Titles)
     app.add_directive("measured-pages", MeasuredPages)
     app.connect("config-inited", know_address)
