@@ -9,7 +9,7 @@ virtual environment of its own:
 
     pip install tensorflow-cpu==2.21.0 keras==3.15.1 torch==2.13.0 optax==0.2.8 jax==0.10.2
 
-A file holds five lists. Each entry gives the library's own `call`, which is the very text that was
+A file holds six lists. Each entry gives the library's own `call`, which is the very text that was
 evaluated, beside the lrbook class and the `kwargs` that mean the same.
 
 records       `values` of a schedule at `steps`
@@ -17,6 +17,7 @@ trajectories  the parameters `theta` before and after each update on a small qua
 samples       mean, standard deviation and share below 0 of `n` draws of a noisy schedule at `steps`
 lines         lines of code, and what the library says to each: an error, and `where`, or a warning
 handed        `code` that gives the library an lrbook schedule, and the `rates` that it then uses
+recipes       `code` of a whole setting, and the parameters `theta` before and after each update with it
 
 and `defaults`, the default of every numerical argument of each optimizer.
 
@@ -30,6 +31,7 @@ import importlib
 import inspect
 import itertools
 import json
+import math
 import operator
 import os
 import platform
@@ -624,6 +626,90 @@ def handed(library):
     ]
 
 
+RECIPE = {  # the same setting: `peak`, `warmup` and `total` are given, and so are the parameters
+    "torch": """\
+def factor(step):
+    if step < warmup:
+        return step / warmup
+    done = min((step - warmup) / (total - warmup), 1)
+    return 0.1 + 0.9 * (1 + math.cos(math.pi * done)) / 2
+
+opt = torch.optim.AdamW(parameters, lr=peak, betas=(0.9, 0.95),
+                        eps=1e-8, weight_decay=0.1)
+scheduler = torch.optim.lr_scheduler.LambdaLR(opt, factor)
+
+def update(loss):
+    opt.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+    opt.step()
+    scheduler.step()""",
+    "keras": """\
+rate = keras.optimizers.schedules.CosineDecay(
+    0.0, decay_steps=total - warmup, alpha=0.1,
+    warmup_target=peak, warmup_steps=warmup)
+opt = keras.optimizers.AdamW(rate, weight_decay=0.1, beta_2=0.95,
+                             epsilon=1e-8, global_clipnorm=1.0)
+
+def update(gradients):
+    opt.apply(gradients, parameters)""",
+    "optax": """\
+rate = optax.warmup_cosine_decay_schedule(
+    0.0, peak, warmup, total, end_value=0.1 * peak)
+opt = optax.chain(
+    optax.clip_by_global_norm(1.0),
+    optax.adamw(rate, b2=0.95, eps=1e-8, weight_decay=0.1))
+state = opt.init(parameters)
+
+def update(gradients):
+    global parameters, state
+    change, state = opt.update(gradients, state, parameters)
+    parameters = optax.apply_updates(parameters, change)""",
+}
+RECIPE_RUN = {"peak": 0.02, "warmup": 20, "total": 120}
+
+
+def recipes(library):
+    """The path of the whole setting on a quadratic, in the library's own code."""
+    if library not in RECIPE:
+        return []
+    start, curvature, updates = [3.0, -2.0, 1.0], [1.0, 4.0, 0.5], 140  # past its end
+    scope = dict(RECIPE_RUN)
+    if library == "torch":
+        import torch
+
+        x = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+        steep = torch.tensor(curvature, dtype=torch.float64)
+        scope |= {"torch": torch, "math": math, "parameters": [x]}
+    elif library == "keras":
+        import keras
+
+        keras.backend.set_floatx("float64")
+        x, steep = keras.Variable(np.array(start)), np.array(curvature)
+        scope |= {"keras": keras, "parameters": [x]}
+    else:
+        import jax
+        import optax
+
+        jax.config.update("jax_enable_x64", True)
+        steep = np.array(curvature)
+        scope |= {"optax": optax, "parameters": jax.numpy.array(start)}
+    exec(RECIPE[library], scope)
+    path = [start]
+    for _ in range(updates):
+        if library == "torch":
+            scope["update"]((steep * x**2).sum() / 2)
+            now = x.detach()
+        elif library == "keras":
+            scope["update"]([keras.ops.convert_to_tensor(steep) * x])
+            now = x
+        else:
+            scope["update"](scope["parameters"] * steep)
+            now = scope["parameters"]
+        path.append(np.asarray(now).tolist())
+    return [{"code": RECIPE[library], **RECIPE_RUN, "curvature": curvature, "theta": path}]
+
+
 def default_rate(library):
     """The learning rate of plain gradient descent if none is given; None if one must be."""
     module, path, argument = SGD_RATE[library]
@@ -657,7 +743,7 @@ def main():
         "command": f"python tests/record.py {library}",
     }
     lists = {"records": records, "trajectories": trajectories, "samples": samples}
-    lists |= {"lines": said(library), "handed": handed(library)}
+    lists |= {"lines": said(library), "handed": handed(library), "recipes": recipes(library)}
     file = ROOT / "lrbook" / "recordings" / f"{library}.json"
     if arguments.check:
         compare(lists, json.loads(file.read_text(encoding="utf-8")), f"{library} {version}")
@@ -671,6 +757,7 @@ def compare(now, then, release):
         "records": ("call", "values", {"rtol": 1e-5, "atol": 1e-9}),
         "trajectories": ("call", "theta", {"rtol": 1e-5, "atol": 1e-9}),
         "handed": ("code", "rates", {"rtol": 1e-12, "atol": 0}),
+        "recipes": ("code", "theta", {"rtol": 1e-5, "atol": 1e-9}),
     }
     for kind, (run, numbers, closely) in compared.items():
         for new, old in zip(now[kind], then[kind], strict=True):

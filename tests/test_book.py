@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 BOOK = ROOT / "book"
 FRONT = {
     "index",
+    "what-to-use",
     "atlas",
     "family-tree",
     "what-it-costs",
@@ -315,6 +316,16 @@ def test_proved_is_said_only_where_a_cell_proves_it(page):
         assert any(mark in claim for mark, _ in marks), f"no cell says that it proves: {claim}"
     for mark, _ in marks:
         assert any(mark in claim for claim in proved), f"the summary does not claim: {mark}"
+
+
+def test_each_line_of_advice_says_how_it_is_known_and_where():
+    text = prose("what-to-use")
+    rows = re.findall(r"^\|(?!\s*-|\s*setting|\s*what you see)(.+)\|\s*$", text, re.M)
+    assert len(rows) >= 15
+    for row in rows:
+        known = row.split(" | ")[-1]
+        assert any(kind in known for kind in KNOWN_HOW), row
+        assert re.search(r"\{(doc|cite:p|numref)\}|here", known), row
 
 
 def symbol_rows(page):

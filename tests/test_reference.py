@@ -37,6 +37,33 @@ def test_a_schedule_was_handed_to_each_of_todays_libraries():
     assert {file["library"] for file in LIBRARIES if file["handed"]} == {"keras", "torch", "optax"}
 
 
+def setting(recipe, **changes):
+    """What the recipe is in lrbook."""
+    cosine = lrbook.CosineDecay(recipe["peak"], recipe["total"] - recipe["warmup"], alpha=0.1)
+    settings = {"beta1": 0.9, "beta2": 0.95, "weight_decay": 0.1} | changes
+    return lrbook.ClipByGlobalNorm(
+        lrbook.AdamW(lrbook.Warmup(recipe["warmup"], cosine), **settings), norm=1.0
+    )
+
+
+@pytest.mark.parametrize("library", ["keras", "optax", "torch"])
+def test_a_whole_setting_takes_the_path_that_was_recorded_and_another_setting_does_not(library):
+    ((recipe,),) = (file["recipes"] for file in LIBRARIES if file["library"] == library)
+    theta = np.array(recipe["theta"])
+    problem = lrbook.Quadratic(recipe["curvature"])
+    assert np.linalg.norm(problem.gradient(theta[0])) > 1  # so that it is clipped
+
+    def gap(optimizer):
+        return np.abs(lrbook.descend(problem, theta[0], optimizer, len(theta) - 1).theta - theta).max()
+
+    # the libraries add epsilon, and 1e-6 to the norm that they divide by, at different places
+    assert gap(setting(recipe)) < 5e-8
+    for change in ({"beta2": 0.951}, {"weight_decay": 0.101}, {"beta1": 0.901}):
+        assert gap(setting(recipe, **change)) > 1e-5
+    assert gap(setting(recipe | {"warmup": 21})) > 1e-3
+    assert gap(setting(recipe).optimizer) > 1e-3  # not clipped
+
+
 @pytest.mark.parametrize("sample", entries("samples"))
 def test_noise_has_the_recorded_mean_and_spread(sample):
     n = 4000
