@@ -224,19 +224,24 @@ def made(name: str, kwargs: dict[str, Any]) -> Any:
 
 
 def optimizer_table(*names: str) -> Any:
-    """A table of the recorded runs of these optimizers, each compared with `lrbook`.
+    """A table of the recorded runs of these optimizers, each compared with `lrbook`; below it, the remarks.
 
     >>> print(optimizer_table("Adadelta").data.splitlines()[0])
-    | library | call | rate | largest difference | remark |
+    | library | call | rate | largest difference |
     """
-    rows = []
+    rows, notes = [], []
     for library, record, gap in compared(*names):
         falls = "schedule" in json.dumps(record["kwargs"])
         call = re.sub(
             r"[\w.]*(exponential_d|ExponentialD)ecay\((\([^)]*\)|[^()])*\)", "schedule", record["call"]
         )
-        note = record.get("note") or "the same"
+        mark = ""
+        if note := record.get("note"):
+            notes += [note] if note not in notes else []
+            mark = f" ({notes.index(note) + 1})"
         rows.append(
-            [library, f"`{call.split(';')[0]}`", "falls" if falls else "constant", f"{gap:.0e}", note]
+            [library, f"`{call.split(';')[0]}`", "falls" if falls else "constant", f"{gap:.0e}{mark}"]
         )
-    return table(["library", "call", "rate", "largest difference", "remark"], rows)
+    made = table(["library", "call", "rate", "largest difference"], rows)
+    made.data += "".join(f"\n\n({i}) {note[0].upper()}{note[1:]}." for i, note in enumerate(notes, 1))
+    return made
