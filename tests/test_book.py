@@ -42,7 +42,6 @@ NOT_YET = {  # chapters with more: how many lines, and how many that are too wid
     "exponential-decay": (130, 49),
     "polynomial-decay": (80, 24),
     "inverse-time-decay": (136, 58),
-    "the-race": (94, 28),
     "nesterov": (107, 37),
     "adagrad": (48, 14),
     "rmsprop-and-adadelta": (84, 25),
