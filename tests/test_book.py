@@ -40,9 +40,7 @@ LINES, WIDTH = 40, 72  # of code in view: what a chapter has room for, and what 
 NOT_YET = {  # chapters with more: how many lines, and how many that are too wide; these may only shrink
     "piecewise-constant": (96, 39),
     "exponential-decay": (130, 49),
-    "polynomial-decay": (80, 24),
     "inverse-time-decay": (136, 58),
-    "race-of-optimizers": (67, 19),
 }
 KNOWN_HOW = ("proved", "computed here", "reported", "open")
 NOTES = [  # what the source notes claim, in their order
