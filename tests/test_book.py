@@ -37,10 +37,6 @@ FRONT = {
     "status",
 }
 LINES, WIDTH = 40, 72  # of code in view: what a chapter has room for, and what a page has
-NOT_YET = {  # chapters with more: how many lines, and how many that are too wide; these may only shrink
-    "exponential-decay": (130, 49),
-    "inverse-time-decay": (136, 58),
-}
 KNOWN_HOW = ("proved", "computed here", "reported", "open")
 NOTES = [  # what the source notes claim, in their order
     "固定学习率衰减",
@@ -147,10 +143,9 @@ def test_a_chapter_has_the_anatomy(page):
         "a picture in the opening"
     )
     story = "\n## ".join(sections[:-2])
-    if page not in NOT_YET:
-        assert re.search(r"^\$\$$", story, re.M), "a displayed equation"
-        rule = re.search(r"\{literalinclude\}", text).start()
-        assert "$$" in text[:rule], "the rule as an equation before it is code"
+    assert re.search(r"^\$\$$", story, re.M), "a displayed equation"
+    rule = re.search(r"\{literalinclude\}", text).start()
+    assert "$$" in text[:rule], "the rule as an equation before it is code"
 
 
 def in_view(page):
@@ -164,10 +159,8 @@ def in_view(page):
 def test_little_code_is_in_view_and_none_of_it_is_cut(page):
     lines = in_view(page)
     wide = [line for line in lines if len(line) > WIDTH]
-    most, widest = NOT_YET.get(page, (LINES, 0))
-    assert len(lines) <= most
-    assert len(wide) <= widest, wide
-    assert most > LINES or widest > 0 or page not in NOT_YET, f"{page} need not be listed any more"
+    assert len(lines) <= LINES
+    assert not wide
 
 
 @chapters
