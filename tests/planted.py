@@ -17,9 +17,12 @@ WRONG = {
     "ex-adam-5": ["20 * 51", "51.0"],
     "ex-cos-1": ["889", "1000"],  # a line's step
     "ex-cos-2": ["3e-5", "CosineDecay(3e-4, 5e12, 0.1)(928_646 * batch)"],  # the warmup forgotten
-    "ex-cos-3": ["0.5", "0.25 + 1 / np.pi**2"],
-    "ex-cos-4": ["1.0", "1.001 / 3.0902"],  # the default; the root forgotten
-    "ex-cos-5": ["CosineDecay(0.32, 1000)", "lambda t: 0.1", "[0.1] * 999"],
+    "ex-cos-3": ["0.5", "1 - 1 / np.sqrt(2)"],  # the line's
+    "ex-cos-4": ["CosineDecay(0.32, 1000)", "lambda t: 0.1", "[0.1] * 999"],
+    "ex-cousin-1": ["0.25", "0.0"],
+    "ex-cousin-2": ["0.5", "0.25 + 1 / np.pi**2"],
+    "ex-cousin-3": ["1.0", "1.001 / 3.0902"],  # the default; the root forgotten
+    "ex-cousin-4": ["(1.0, 0.55)", "(0.0, 0.0)", "(1.0, 3.0)"],  # the default; no noise; too quiet late
     "ex-exp-1": ["500.0", "5000 / np.log(1000)"],
     "ex-exp-2": ["0.5 * 20 / np.log(2)", "0.5 * 20"],  # 1.44 half-lives, without the half update
     "ex-exp-3": [
@@ -96,6 +99,18 @@ WRONG = {
     "ex-race-2": ["n / 5", "(n + 1) / 2"],
     "ex-race-3": ["0.1", "0.001"],
     "ex-race-4": ["lambda u: 1.0", "lambda u: 1 - u", "1.0"],
+    "ex-warm-1": ["8", "9", "10"],  # as many as the peak has edges; not rounded up
+    "ex-warm-2": ["5000", "5000 - 300", "5000 - 150"],
+    "ex-warm-3": ["w", "sp.sqrt(w / (eta * start**2))"],
+    "ex-warm-4": ["Constant(2.0)", "Warmup(100, Constant(4.0))", "0.1"],
+    "ex-batch-1": ["9.0", "1.0", "3.0"],
+    "ex-batch-2": ["3e-4", "8 * 3e-4"],  # unchanged; the other optimizer's rule
+    "ex-batch-3": ["1 / E", "1 / E + lam**2 / sigma**2"],
+    "ex-batch-4": [
+        "(np.full(40, 1.0), np.full(40, 160.0))",
+        "(np.full(40, 1.2), np.full(40, 1e6))",
+        "(np.full(30, 1.2), np.full(30, 160.0))",
+    ],
     "ex-wd-1": ["1 / (0.0002 * 0.05)", "np.log(2) / 0.0002"],
     "ex-wd-2": ["AdamW()", "AdamW(0.0005, weight_decay=0.00002)", "WithL2(Adam(0.0005), 0.04)"],
     "ex-wd-3": ["np.array([10.0, 10.0])", "np.array([10 / 1.4, 2.5])"],
@@ -104,15 +119,12 @@ WRONG = {
 }
 RIGHT = {
     "ex-ada-5": ["rotation(45)[:, ::-1]", "(3 * rotation(45)).tolist()"],
-    "ex-cos-5": ["ExponentialDecay(0.7, 1000, 0.03)", "[0.8 * 0.02 ** (k / 1000) for k in range(1000)]"],
+    "ex-cos-4": ["ExponentialDecay(0.7, 1000, 0.03)", "[0.8 * 0.02 ** (k / 1000) for k in range(1000)]"],
     "ex-exp-3": ["ExponentialDecay(0.1, 1000, 0.38289288597511206, True)"],
     "ex-exp-5": ["[50, 0.0018]", "(40.0, 0.0016)"],
     "ex-step-5": ["1 / (np.arange(1, 101) + 1 / 9)", "[0.9] + [1 / (t + 1.1) for t in range(1, 100)]"],
     "ex-inv-5": ["[4.0, 850, 0.4]", "(4.1, 830, 0.35)"],
-    "ex-mom-4": [
-        "Momentum(lr=0.05)",
-        "lambda theta, g, lr, t, m: (theta - 0.9 * m - 0.05 * g, 0.9 * m + 0.05 * g)",
-    ],
+    "ex-mom-4": ["Momentum(lr=0.05)"],
     "ex-mom-5": ["Momentum(ExponentialDecay(best_rate / 2, 300, 0.01), 0.8)"],
     "ex-nag-5": ["0.97"],
     "ex-pc-5": [
@@ -127,6 +139,8 @@ RIGHT = {
     "ex-rms-4": ["0", "1e-12"],
     "ex-rms-5": ["200.0", "100"],
     "ex-race-4": ["lambda u: np.exp(-3.5 * u) * (1 - u) ** 0.5"],
+    "ex-warm-4": ["Warmup(200, Constant(7.5))"],
+    "ex-cousin-4": ["(0.0005, 0.0)"],
     "ex-wd-2": ["AdamW(5e-4, weight_decay=4e-2)", "WithWeightDecay(Adam(5e-4), 0.04)"],
     "ex-wd-5": ["AdamW(CosineDecay(0.1, 800), weight_decay=1.0)"],
 }

@@ -148,6 +148,21 @@ def test_a_chapter_has_the_anatomy(page):
     assert "$$" in text[:rule], "the rule as an equation before it is code"
 
 
+@chapters
+def test_a_chapter_can_be_read_in_one_sitting_and_says_how_long_it_takes(page):
+    told = prose(page).split("## Exercises")[0]
+    words = len(re.sub(r"\$\$.*?\$\$", " ", told, flags=re.S).split())
+    (minutes,) = map(int, re.findall(r"About (\d+) minutes to read", told))
+    assert minutes <= 15
+    assert 120 < words / minutes < 240  # with formulas and figures to look at on the way
+
+
+def test_what_the_book_grew_from_is_spoken_of_where_it_is_judged():
+    """Elsewhere no page quotes it, or calls it "the notes": who reads a chapter need not know of it."""
+    for page in set(PAGES) - {"errata", "glossary"}:
+        assert not re.search(r"\bthe notes\b|[\u4e00-\u9fff]", prose(page), re.I), page
+
+
 def in_view(page):
     """The lines of code that a reader sees without unfolding anything."""
     hidden = {"hide-input", "remove-cell", "remove-input", "hide-cell"}
