@@ -139,7 +139,7 @@ RIGHT = {
     "ex-rms-4": ["0", "1e-12"],
     "ex-rms-5": ["200.0", "100"],
     "ex-race-4": ["lambda u: np.exp(-3.5 * u) * (1 - u) ** 0.5"],
-    "ex-warm-4": ["Warmup(200, Constant(7.5))"],
+    "ex-warm-4": ["Warmup(150, Constant(6.0))"],
     "ex-cousin-4": ["(0.0005, 0.0)"],
     "ex-wd-2": ["AdamW(5e-4, weight_decay=4e-2)", "WithWeightDecay(Adam(5e-4), 0.04)"],
     "ex-wd-5": ["AdamW(CosineDecay(0.1, 800), weight_decay=1.0)"],
