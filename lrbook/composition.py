@@ -105,7 +105,8 @@ class Warmup(Schedule):
     shift: bool = True
 
     def rule(self, step):
-        line = self.start + (1 - self.start) * minimum(step / self.steps, 1)  # exactly 1 at its end
+        climbed = minimum(step / self.steps, 1)
+        line = self.start + (1 - self.start) * climbed  # exactly 1 at its end
         asked = maximum(step - self.steps, 0) if self.shift else step
         return line * self.then.rule(asked)
 

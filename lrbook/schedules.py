@@ -124,7 +124,8 @@ class ExponentialDecay(Schedule):
     staircase: bool = False
 
     def rule(self, step):
-        return self.lr * power(self.decay_rate, periods_passed(step, self.decay_steps, self.staircase))
+        periods = periods_passed(step, self.decay_steps, self.staircase)
+        return self.lr * power(self.decay_rate, periods)
 
 
 @hyperparameters
@@ -163,7 +164,8 @@ class NaturalExpDecay(Schedule):
     staircase: bool = False
 
     def rule(self, step):
-        return self.lr * exp(-self.decay_rate * periods_passed(step, self.decay_steps, self.staircase))
+        periods = periods_passed(step, self.decay_steps, self.staircase)
+        return self.lr * exp(-self.decay_rate * periods)
 
 
 @hyperparameters
@@ -243,7 +245,8 @@ class InverseTimeDecay(Schedule):
     staircase: bool = False
 
     def rule(self, step):
-        return self.lr / (1 + self.decay_rate * periods_passed(step, self.decay_steps, self.staircase))
+        periods = periods_passed(step, self.decay_steps, self.staircase)
+        return self.lr / (1 + self.decay_rate * periods)
 
 
 @hyperparameters
@@ -326,7 +329,8 @@ class LinearCosineDecay(Schedule):
     beta: NonNegative = 0.001
 
     def rule(self, step):
-        line, cosine = _line_and_cosine(minimum(step, self.decay_steps) / self.decay_steps, self.num_periods)
+        progress = minimum(step, self.decay_steps) / self.decay_steps
+        line, cosine = _line_and_cosine(progress, self.num_periods)
         return self.lr * ((self.alpha + line) * cosine + self.beta)
 
 

@@ -387,6 +387,8 @@ def test_every_rule_of_a_chapter_is_shown_from_its_source(page):
         found = getattr(__import__(f"lrbook.{module.stem}", fromlist=["_"]), name.split(".")[0])
         for part in name.split(".")[1:]:
             found = getattr(found, part)
+        source = textwrap.dedent(inspect.getsource(found))
+        assert max(map(len, source.splitlines())) <= 90, f"{name} would be cut"
 
 
 def test_a_table_is_made_in_one_way():

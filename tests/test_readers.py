@@ -211,6 +211,21 @@ def test_nothing_is_cut_and_what_scrolls_can_be_reached(tab, name):
         assert tab.evaluate(CUT) == [], width
 
 
+CODE_THAT_SCROLLS = """() => [...document.querySelectorAll('div.highlight pre')]
+    .filter(e => e.getClientRects().length && e.scrollWidth > e.clientWidth + 1)
+    .map(e => e.textContent.slice(0, 80))"""
+
+
+def test_no_code_in_view_is_cut_on_a_wide_window(tab):
+    tab.set_viewport_size({"width": 1440, "height": 900})
+    chapters = [name for name in BOOK if soup(name).find(string="What to do with it tomorrow")]
+    assert len(chapters) > 15
+    for name in chapters:
+        tab.goto((HTML / f"{name}.html").as_uri())
+        tab.evaluate(SHUT_OR_OPEN, False)
+        assert tab.evaluate(CODE_THAT_SCROLLS) == [], name
+
+
 FOCUS = """() => {
     const unseen = new Set();
     for (const e of document.querySelectorAll('a[href], button, input, summary, [tabindex="0"]')) {
