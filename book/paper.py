@@ -196,7 +196,7 @@ def drawn(svg: str) -> str:
 
 def tidy(found: Tag) -> None:
     """Take out what HTML allows and EPUB does not, and formulas that are set in letters."""
-    for element in found.select(".katex-html, annotation, colgroup"):
+    for element in found.select(".katex-html, annotation, colgroup, picture > source"):
         element.decompose()
     for element in found.find_all(True):
         shape = {"border", "align", "width", "height"} if element.name != "img" else set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import pickle
 from collections.abc import Callable, Mapping
 from importlib import resources
 from itertools import cycle
@@ -20,6 +22,8 @@ BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY, GREY = (
 COLORS = (BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY, GREY)
 
 STYLE = str(resources.files("lrbook").joinpath("lrbook.mplstyle"))
+USUAL = 6.0  # inches: a figure that is wider has columns for a wide window
+NARROW = 4.4  # inches: shown on a phone, its letters of 9 points are 9 pixels high and more
 
 
 def use_style() -> None:
@@ -31,10 +35,75 @@ def use_style() -> None:
     """
     plt.style.use(STYLE)
     if in_notebook():
+        from IPython import get_ipython
         from matplotlib_inline import backend_inline
 
+        shell: Any = get_ipython()
         inline: Any = backend_inline
-        inline.set_matplotlib_formats("svg", metadata={"Date": None})  # no date: the same bytes every time
+        inline.set_matplotlib_formats("svg")
+        shell.display_formatter.formatters["image/svg+xml"].for_type(plt.Figure, for_all_windows)
+
+
+def for_all_windows(figure: Any) -> str:
+    """A figure as SVG that has the same for a narrow window among its metadata: a page shows what fits.
+
+    >>> figure, ax = plt.subplots(figsize=(7.6, 3.0))
+    >>> picture = for_all_windows(figure)
+    >>> picture.count("<svg"), picture.count("&lt;svg")
+    (1, 1)
+    """
+    narrow = html.escape(_svg(narrowed(figure)), quote=False)
+    return _svg(figure).replace("</svg>", f'<metadata class="narrow">{narrow}</metadata>\n</svg>')
+
+
+def _svg(figure: Any) -> str:
+    """A figure as SVG, without a date: the same bytes every time."""
+    from IPython.core import pylabtools
+
+    print_figure: Any = pylabtools.print_figure
+    return str(print_figure(figure, fmt="svg", metadata={"Date": None}))
+
+
+def narrowed(figure: Any) -> Any:
+    """A copy of a figure for a narrow window: columns that are too thin there stand below each other.
+
+    Columns keep their width if the figure is wider than usual, and each that moves has its own axis.
+
+    >>> figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.0), sharey=True)
+    >>> _ = left.set_ylabel("loss")
+    >>> copy = narrowed(figure)
+    >>> upper, lower = copy.axes
+    >>> upper.get_subplotspec().rowspan, lower.get_subplotspec().rowspan, lower.get_ylabel()
+    (range(0, 1), range(1, 2), 'loss')
+    """
+    copy = pickle.loads(pickle.dumps(figure))
+    plt.close(copy)
+    width, height = copy.get_size_inches()
+    places = {ax: place for ax in copy.axes if (place := ax.get_subplotspec())}
+    columns = next(iter(places.values())).get_gridspec().ncols if places else 1
+    abreast = max(1, int(NARROW * columns / width))
+    if width > USUAL and abreast < columns:
+        _restack(copy, places, abreast)
+        height *= -(-columns // abreast)
+    copy.set_size_inches(min(width, NARROW), height)
+    return copy
+
+
+def _restack(figure: Any, places: Mapping[Any, Any], abreast: int) -> None:
+    """Put `abreast` columns of panels side by side, and the next ones below them."""
+    old = next(iter(places.values())).get_gridspec()
+    rows, columns = old.get_geometry()
+    down = -(-columns // abreast)
+    grid = figure.add_gridspec(rows * down, abreast, height_ratios=old.get_height_ratios() * down)
+    for ax, place in places.items():
+        block, column = divmod(place.colspan.start, abreast)
+        above = rows * block
+        last = min(column + len(place.colspan), abreast)
+        ax.set_subplotspec(grid[above + place.rowspan.start : above + place.rowspan.stop, column:last])
+        shared = [other for other in ax.get_shared_y_axes().get_siblings(ax) if other is not ax]
+        if block and not column and shared:
+            ax.tick_params(labelleft=True)
+            ax.set_ylabel(next(filter(None, (a.get_ylabel() for a in [ax, *shared])), ""))
 
 
 def draw_schedules(schedules: Mapping[str, Callable[[Any], Any]], steps: int) -> tuple[Any, Any]:
@@ -124,7 +193,7 @@ def drawn(ax: Any) -> dict[Any, Any]:
 
 
 def label_lines(ax: Any, pad: float = 4.0) -> None:
-    """Write each line's label at its right end in its colour, moved apart where they would overlap.
+    """Write each line's label where the line ends or leaves the axes, in its colour, with room between them.
 
     Parameters
     ----------
@@ -143,7 +212,7 @@ def label_lines(ax: Any, pad: float = 4.0) -> None:
     """
     ax.figure.canvas.draw()
     lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
-    ends = [ax.transData.transform((line.get_xdata()[-1], line.get_ydata()[-1])) for line in lines]
+    ends = [_last_in_view(ax, line) for line in lines]  # in pixels
     size = 0.9 * plt.rcParams["font.size"]
     gap = 1.25 * size * ax.figure.dpi / 72
     height = -np.inf
@@ -151,7 +220,7 @@ def label_lines(ax: Any, pad: float = 4.0) -> None:
         height = max(ends[i][1], height + gap)
         ax.annotate(
             lines[i].get_label(),
-            (lines[i].get_xdata()[-1], lines[i].get_ydata()[-1]),
+            ax.transData.inverted().transform(ends[i]),
             xytext=(pad, (height - ends[i][1]) * 72 / ax.figure.dpi),
             textcoords="offset points",
             va="center",
@@ -161,6 +230,14 @@ def label_lines(ax: Any, pad: float = 4.0) -> None:
         )
 
 
+def _last_in_view(ax: Any, line: Any) -> Any:
+    """The last point of a line that the axes show, in pixels; of a line they do not show, the last."""
+    points = line.get_transform().transform(line.get_xydata())
+    box = ax.bbox.padded(0.5)
+    seen = [box.contains(x, y) for x, y in points]
+    return points[seen][-1] if any(seen) else points[-1]
+
+
 def still(figure: Any) -> str:
     """A figure of :mod:`lrbook.live` before anything is moved, as SVG.
 
@@ -168,9 +245,6 @@ def still(figure: Any) -> str:
     >>> still(live.schedules({"cosine": CosineDecay(1.0, 50)}, steps=50)).count("<svg")
     1
     """
-    from IPython.core import pylabtools
-
-    print_figure: Any = pylabtools.print_figure
     with plt.style.context(STYLE):
         numbers = figure.numbers()
         count = len(figure.panels)
@@ -193,9 +267,9 @@ def still(figure: Any) -> str:
         }
         if len(labels) > 1:
             picture.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4)
-        svg = print_figure(picture, fmt="svg", metadata={"Date": None})
+        svg = _svg(picture)
     plt.close(picture)
-    return str(svg)
+    return svg
 
 
 LOOKS: dict[str, dict[str, Any]] = {

@@ -1,13 +1,14 @@
 """Plots: one look, and labels that do not overlap."""
 
 import io
-import sys
-from types import SimpleNamespace
+from itertools import combinations
+from xml.etree import ElementTree
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from lrbook import CosineDecay, ExponentialDecay, PiecewiseConstant, PolynomialDecay, plots
 
@@ -46,6 +47,18 @@ def test_labels_of_lines_that_end_together_are_moved_apart():
             assert not one.overlaps(other)
     colors = {text.get_text(): text.get_color() for text in ax.texts}
     assert colors == {line.get_label(): line.get_color() for line in ax.get_lines()[:4]}
+
+
+def test_a_line_is_labelled_where_it_is_last_seen():
+    """One that leaves through the top there, one across the axes at their right, one outside at its end."""
+    _, ax = plt.subplots()
+    ax.plot([0, 1, 2, 3], [0, 1, 2, 9], label="leaves")
+    ax.axhline(0.5, label="across")
+    ax.plot([8, 9], [1, 1], label="outside")
+    ax.set(xlim=(0, 4), ylim=(0, 2))
+    plots.label_lines(ax)
+    places = {text.get_text(): text.xy for text in ax.texts}
+    assert np.allclose([places["leaves"], places["across"], places["outside"]], [(2, 2), (4, 0.5), (9, 1)])
 
 
 def test_drawn_schedules_are_what_the_schedules_give_and_distances_their_sums():
@@ -99,17 +112,47 @@ def test_a_line_stands_out_from_white(name):
     assert contrast > (2.7 if name == "OCHRE" else 3)
 
 
-def test_in_a_notebook_figures_are_svg_without_a_date(monkeypatch):
-    set_to = {}
-
-    def remember(*formats, **kwargs):
-        set_to.update(formats=formats, **kwargs)
-
-    inline = SimpleNamespace(set_matplotlib_formats=remember)
+def test_in_a_notebook_figures_are_svg_without_a_date_and_for_two_windows(monkeypatch):
+    shell = InteractiveShell.instance()
     monkeypatch.setattr(plots, "in_notebook", lambda: True)
-    monkeypatch.setitem(sys.modules, "matplotlib_inline", SimpleNamespace(backend_inline=inline))
     plots.use_style()
-    assert set_to == {"formats": ("svg",), "metadata": {"Date": None}}
+    figure, _ = plt.subplots()
+    made, _ = shell.display_formatter.format(figure)
+    assert set(made) == {"image/svg+xml", "text/plain"}
+    picture = made["image/svg+xml"]
+    inside = ElementTree.fromstring(picture).find("{*}metadata[@class='narrow']").text
+    ElementTree.fromstring(inside)
+    assert "dc:date" not in picture
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("down", "across", "width", "shape"),
+    [(1, 1, 7.6, (1, 1)), (1, 2, 7.6, (2, 1)), (2, 2, 6.4, (4, 1)), (2, 4, 7.6, (4, 2)),
+     (2, 10, 5.6, (2, 10)), (2, 1, 6.4, (2, 1)), (1, 1, 3.0, (1, 1))],
+)  # fmt: skip
+def test_in_a_narrow_window_thin_columns_stand_below_each_other(down, across, width, shape):
+    """All panels are there, none over another, in the order of the columns; the original stays as it was."""
+    figure, axes = plt.subplots(down, across, figsize=(width, 3.0), squeeze=False, sharex=True, sharey=True)
+    for i, ax in enumerate(axes.T.flat):
+        ax.plot([0, i + 1], [0, 1], label=str(i))
+        ax.set(ylabel="loss") if ax in axes[:, 0] else None
+    before = [(ax.get_subplotspec(), ax.get_ylabel()) for ax in figure.axes]
+    narrow = plots.narrowed(figure)
+    assert narrow.get_size_inches()[0] == min(width, plots.NARROW)
+    assert narrow.axes[0].get_subplotspec().get_gridspec().get_geometry() == shape
+    narrow.canvas.draw()
+    boxes = [ax.get_position() for ax in narrow.axes]
+    assert len(boxes) == down * across
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    for ax in narrow.axes:
+        if ax.get_subplotspec().colspan.start == 0:
+            assert ax.get_ylabel() == "loss"
+            assert ax.yaxis.get_tick_params()["labelleft"]
+    assert [(ax.get_subplotspec(), ax.get_ylabel()) for ax in figure.axes] == before
+    assert figure.get_size_inches().tolist() == [width, 3.0]
+    assert plt.get_fignums() == [figure.number]
+    plt.close("all")
 
 
 def test_what_is_drawn_is_read_off_the_axes_and_not_off_what_was_meant():

@@ -226,6 +226,65 @@ def test_no_code_in_view_is_cut_on_a_wide_window(tab):
         assert tab.evaluate(CODE_THAT_SCROLLS) == [], name
 
 
+ON_A_PHONE = """() => [...document.querySelectorAll('article .cell_output img')]
+    .filter(e => !e.closest('lr-figure')).map(e => {
+        const source = e.parentNode.querySelector('source');
+        return [source.getAttribute('srcset'), e.getBoundingClientRect().width / source.width];
+    })"""
+
+
+def test_on_a_phone_figures_have_letters_of_nine_pixels_and_more(tab):
+    """Exponents apart, which are seven tenths as high as their base."""
+    tab.set_viewport_size({"width": 390, "height": 844})
+    seen = 0
+    for name in BOOK:
+        tab.goto((HTML / f"{name}.html").as_uri())
+        tab.evaluate(SHUT_OR_OPEN, True)
+        for address, scale in tab.evaluate(ON_A_PHONE):
+            sizes = re.findall(r"\) scale\(([\d.]+) -[\d.]+\)", (HTML / address).read_text("utf8"))
+            assert min(map(float, sizes), default=1.0) * 100 * 4 / 3 * scale >= 9, address
+            seen += len(sizes)
+    assert seen > 1000, "labels that were measured"
+
+
+LABELS = """() => {
+    const area = r => [r.left, r.top, r.right, r.bottom];
+    const texts = [...document.querySelectorAll('g[id^=text_]')].filter(g => g.getBoundingClientRect().width)
+        .map(g => ({g, box: area(g.getBoundingClientRect()), words: [...g.childNodes]
+            .filter(n => n.nodeType == 8).map(n => n.data.trim()).join(' ')}));
+    const out = [];
+    texts.forEach((a, i) => texts.slice(i + 1).forEach(b => {
+        const across = Math.min(a.box[2], b.box[2]) - Math.max(a.box[0], b.box[0]);
+        const down = Math.min(a.box[3], b.box[3]) - Math.max(a.box[1], b.box[1]);
+        if (across > 1 && down > 1) out.push(`${a.words} and ${b.words}`);
+    }));
+    const inside = ([left, top, right, bottom], x, y) => left <= x && x <= right && top <= y && y <= bottom;
+    for (const curve of document.querySelectorAll('g[id^=line2d] > path[clip-path]')) {
+        if (/#e4e4e4|#c8c8c8/.test(curve.getAttribute('style'))) continue;  // the grid, and levels
+        const clip = curve.getAttribute('clip-path').match(/url\\((#.*?)\\)/)[1];
+        const {x, y, width, height} = document.querySelector(clip + ' rect').getBBox();
+        const to = curve.getScreenCTM(), at = (u, v, m) => new DOMPoint(u, v).matrixTransform(m);
+        const [low, high] = [at(x, y, to), at(x + width, y + height, to)];
+        for (const {g, box, words} of texts.filter(text => !text.g.closest('g[id^="matplotlib.axis"]')))
+            for (let i = 1; i < 20; i++) for (let j = 2; j < 9; j++) {
+                const u = box[0] + (box[2] - box[0]) * i / 20, v = box[1] + (box[3] - box[1]) * j / 10;
+                if (inside([low.x, low.y, high.x, high.y], u, v)
+                    && curve.isPointInStroke(at(u, v, to.inverse()))) out.push(`${words} and a curve`);
+            }
+    }
+    return [...new Set(out)];
+}"""
+
+
+def test_labels_in_figures_lie_neither_on_each_other_nor_on_a_curve(tab):
+    tab.set_viewport_size({"width": 1000, "height": 1000})
+    pictures = sorted((HTML / "_images").glob("*.svg"))
+    for picture in pictures:
+        tab.goto(picture.as_uri())
+        assert tab.evaluate(LABELS) == [], picture.name
+    assert sum(picture.stem.endswith("-narrow") for picture in pictures) > 70
+
+
 FOCUS = """() => {
     const unseen = new Set();
     for (const e of document.querySelectorAll('a[href], button, input, summary, [tabindex="0"]')) {

@@ -3,12 +3,13 @@
 A page loads twenty files of the themes, most of which it does not use. Here the rules that name a class
 no page has are left out, fonts keep the characters that occur, and what is left is one `book.css` and one
 `book.js`. Figures have their size in the page, so that nothing moves when they arrive, and are asked for
-when they are near.
+when they are near; a phone gets them in the form that `lrbook.plots` drew for it.
 """
 
 from __future__ import annotations
 
 import base64
+import html
 import re
 import shutil
 from functools import cache
@@ -79,6 +80,8 @@ SIZE = re.compile(
     re.DOTALL,
 )
 PLACES = re.compile(r'(?:\b(?:d|x|y)="[^"]*"|translate\([^)]*\))')
+PHONE = "screen and (max-width: 600px)"
+NARROW = re.compile(r'<metadata class="narrow">(.*?)</metadata>\n?', re.DOTALL)
 LONG = re.compile(r"\d+\.\d{2,}")
 # names, signs and spaces in code have the colour of all code: they need no mark
 UNMARKED = re.compile(r'<span class="[npw]">([^<]*)</span>')
@@ -163,14 +166,35 @@ def shape(path: Path) -> tuple[int, int]:
 
 
 def sized(text: str, folder: Path) -> str:
-    """Give each picture of a page its size, and ask for it when it is near."""
+    """Give each picture of a page its size and its form for a phone, and ask for it when it is near."""
+
+    def size(picture: Path) -> str:
+        return 'width="{}" height="{}"'.format(*shape(picture))
 
     def tag(match: re.Match[str]) -> str:
-        width, height = shape(folder / match[2])
         before, after = (re.sub(r'\b(?:width|height)="[^"]*" ?', "", match[i]) for i in (1, 3))
-        return f'<img {before}src="{match[2]}"{after} width="{width}" height="{height}" loading="lazy" />'
+        address, narrow = match[2], folder / beside(match[2])
+        img = f'<img {before}src="{address}"{after} {size(folder / address)} loading="lazy" />'
+        if not narrow.exists():
+            return img
+        source = f'<source media="{PHONE}" srcset="{beside(address)}" {size(narrow)} />'
+        return f"<picture>{source}{img}</picture>"
 
     return IMAGE.sub(tag, text)
+
+
+def beside(address: str) -> str:
+    """Name the form of a picture for a phone."""
+    return address.removesuffix(".svg") + "-narrow.svg"
+
+
+def split(picture: Path) -> None:
+    """Write the form for a phone that a picture brings as a file of its own, and both with few digits."""
+    text = picture.read_text("utf8")
+    if found := NARROW.search(text):
+        Path(beside(str(picture))).write_text(rounded(html.unescape(found[1])), "utf8")
+    if (small := rounded(NARROW.sub("", text))) != text:
+        picture.write_text(small, "utf8")
 
 
 def rounded(text: str) -> str:
@@ -200,10 +224,8 @@ def make_lean(app: Sphinx, exception: Exception | None) -> None:
     out, static = Path(app.outdir), Path(app.outdir) / "_static"
     if not (static / "styles").is_dir():  # nothing was written, so nothing is to be done
         return
-    for picture in (out / "_images").glob("*.svg"):
-        text = picture.read_text("utf8")
-        if (small := rounded(text)) != text:
-            picture.write_text(small, "utf8")
+    for picture in list((out / "_images").glob("*.svg")):
+        split(picture)
     pages = {page: page.read_text("utf8") for page in out.rglob("*.html") if "_static" not in page.parts}
     for page, text in pages.items():
         if (new := UNMARKED.sub(r"\1", sized(text, out))) != text:
