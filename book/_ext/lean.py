@@ -178,7 +178,9 @@ def sized(text: str, folder: Path) -> str:
         if not narrow.exists():
             return img
         source = f'<source media="{PHONE}" srcset="{beside(address)}" {size(narrow)} />'
-        return f"<picture>{source}{img}</picture>"
+        stacked = shape(narrow)[1] > 1.5 * shape(folder / address)[1] and re.search(r"\b(?i:left)\b", img)
+        opening = '<picture class="stacked">' if stacked else "<picture>"
+        return f"{opening}{source}{img}</picture>"
 
     return IMAGE.sub(tag, text)
 
