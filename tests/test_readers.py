@@ -247,6 +247,20 @@ def test_on_a_phone_figures_have_letters_of_nine_pixels_and_more(tab):
     assert seen > 1000, "labels that were measured"
 
 
+FILTERS = "kind => [...document.querySelectorAll(kind)].map(e => getComputedStyle(e).filter)"
+
+
+def test_a_map_keeps_its_colours_on_a_dark_page_and_a_line_drawing_is_turned_round(chromium):
+    """A caption that says dark and bright is right on both."""
+    context = chromium.new_context(offline=True, color_scheme="dark")
+    tab = context.new_page()
+    for name, maps in {"momentum": 1, "weight-decay": 1, "race-of-optimizers": 1, "nesterov": 1}.items():
+        tab.goto((HTML / f"{name}.html").as_uri())
+        assert tab.evaluate(FILTERS, ".cell_output .mapped img") == ["brightness(0.9)"] * maps, name
+        assert all("invert(1)" in drawn for drawn in tab.evaluate(FILTERS, "picture:not(.mapped) img"))
+    context.close()
+
+
 LABELS = """() => {
     const area = r => [r.left, r.top, r.right, r.bottom];
     const texts = [...document.querySelectorAll('g[id^=text_]')].filter(g => g.getBoundingClientRect().width)
@@ -260,7 +274,7 @@ LABELS = """() => {
     }));
     const inside = ([left, top, right, bottom], x, y) => left <= x && x <= right && top <= y && y <= bottom;
     for (const curve of document.querySelectorAll('g[id^=line2d] > path[clip-path]')) {
-        if (/#e4e4e4|#c8c8c8|opacity: 0.1/.test(curve.getAttribute("style"))) continue;  // the grid, levels, rows
+        if (/#e4e4e4|#c8c8c8|opacity: 0.1/.test(curve.getAttribute("style"))) continue;  // levels
         const clip = curve.getAttribute('clip-path').match(/url\\((#.*?)\\)/)[1];
         const {x, y, width, height} = document.querySelector(clip + ' rect').getBBox();
         const to = curve.getScreenCTM(), at = (u, v, m) => new DOMPoint(u, v).matrixTransform(m);

@@ -179,8 +179,9 @@ def sized(text: str, folder: Path) -> str:
             return img
         source = f'<source media="{PHONE}" srcset="{beside(address)}" {size(narrow)} />'
         stacked = shape(narrow)[1] > 1.5 * shape(folder / address)[1] and re.search(r"\b(?i:left)\b", img)
-        opening = '<picture class="stacked">' if stacked else "<picture>"
-        return f"{opening}{source}{img}</picture>"
+        mapped = "<image" in narrow.read_text("utf8")  # its colours mean something, dark and bright
+        kinds = " ".join(["stacked"] * bool(stacked) + ["mapped"] * mapped)
+        return f'<picture class="{kinds}">{source}{img}</picture>'
 
     return IMAGE.sub(tag, text)
 
@@ -228,10 +229,13 @@ def make_lean(app: Sphinx, exception: Exception | None) -> None:
         return
     for picture in list((out / "_images").glob("*.svg")):
         split(picture)
-    pages = {page: page.read_text("utf8") for page in out.rglob("*.html") if "_static" not in page.parts}
-    for page, text in pages.items():
-        if (new := UNMARKED.sub(r"\1", sized(text, out))) != text:
-            page.write_text(new, "utf8")
+    pages = {}
+    for page in out.rglob("*.html"):
+        if "_static" not in page.parts:
+            text = page.read_text("utf8")
+            pages[page] = UNMARKED.sub(r"\1", sized(text, out))
+            if pages[page] != text:
+                page.write_text(pages[page], "utf8")
     script = "\n;".join(one(static, name).read_text("utf8") for name in SCRIPTS)
     script = re.sub(r"^//# sourceMappingURL=.*$", "", script, flags=re.MULTILINE)
     (static / "book.js").write_text(script, "utf8")
