@@ -121,7 +121,7 @@ class Quadratic(Hyperparameters):
         """
         squares = self._expected_squares(theta0, rates, every)
         first = next(squares)
-        record = np.empty((1 - -len(rates) // every, *first.shape))
+        record = np.empty((1 - -len(rates) // int(every), *first.shape))  # a whole number by now
         for t, mean_square in enumerate(chain([first], squares)):
             record[t] = mean_square
         return record

@@ -404,5 +404,6 @@ def test_expected_losses_are_recorded_after_every_so_many_updates_and_the_last()
     np.testing.assert_array_equal(bowl.expected_loss([1.0, 1.0], rates, every=5), whole[[0, 5, 10]])
     squares = bowl.expected_square([1.0, 1.0], rates)
     np.testing.assert_array_equal(bowl.expected_square([1.0, 1.0], rates, every=99), squares[[0, 10]])
+    np.testing.assert_array_equal(bowl.expected_square([1.0, 1.0], rates, every=5.0), squares[[0, 5, 10]])
     with pytest.raises(ValueError, match="every must be >= 1, got 0"):
         bowl.expected_loss([1.0, 1.0], rates, every=0)

@@ -82,6 +82,7 @@ SIZE = re.compile(
 PLACES = re.compile(r'(?:\b(?:d|x|y)="[^"]*"|translate\([^)]*\))')
 PHONE = "screen and (max-width: 600px)"
 NARROW = re.compile(r'<metadata class="narrow">(.*?)</metadata>\n?', re.DOTALL)
+STACKED = re.compile(r'<picture class="stacked.*?</figcaption>', re.DOTALL)
 LONG = re.compile(r"\d+\.\d{2,}")
 # names, signs and spaces in code have the colour of all code: they need no mark
 UNMARKED = re.compile(r'<span class="[npw]">([^<]*)</span>')
@@ -178,12 +179,19 @@ def sized(text: str, folder: Path) -> str:
         if not narrow.exists():
             return img
         source = f'<source media="{PHONE}" srcset="{beside(address)}" {size(narrow)} />'
-        stacked = shape(narrow)[1] > 1.5 * shape(folder / address)[1] and re.search(r"\b(?i:left)\b", img)
-        mapped = "<image" in narrow.read_text("utf8")  # its colours mean something, dark and bright
-        kinds = " ".join(["stacked"] * bool(stacked) + ["mapped"] * mapped)
-        return f'<picture class="{kinds}">{source}{img}</picture>'
+        kinds = []
+        if shape(narrow)[1] > 1.5 * shape(folder / address)[1]:
+            kinds.append("stacked")
+        if "<image" in narrow.read_text("utf8"):
+            kinds.append("mapped")  # its colours mean something, dark and bright
+        return f'<picture class="{" ".join(kinds)}">{source}{img}</picture>'
 
-    return IMAGE.sub(tag, text)
+    def sided(match: re.Match[str]) -> str:
+        """Only a caption that speaks of sides has to say where they are when panels are stacked."""
+        speaks = re.search(r"(?i)\b(?:left|right)\b", re.sub("<[^>]*>", "", match[0]))
+        return match[0] if speaks else match[0].replace("stacked", "", 1)
+
+    return STACKED.sub(sided, IMAGE.sub(tag, text))
 
 
 def beside(address: str) -> str:
