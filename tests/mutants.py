@@ -388,6 +388,13 @@ MUTANTS = {
             "np.concatenate([[0.0], np.cumsum(rates[:-1])]), color=color)",
             "np.concatenate([[0.0], np.cumsum(rates[:-1])]), color=BLUE)",
         ),
+        ("if width > USUAL and abreast < columns:", "if abreast < columns:"),
+        ("height *= -(-columns // abreast)", "height *= 1"),
+        ("copy.set_size_inches(min(width, NARROW), height)", "copy.set_size_inches(NARROW, height)"),
+        ("above = rows * block", "above = block"),
+        ("ax.tick_params(labelleft=True)", "ax.tick_params(labelleft=False)"),
+        ('next(filter(None, (a.get_ylabel() for a in [ax, *shared])), "")', "ax.get_ylabel()"),
+        ("return points[seen][-1] if any(seen) else points[-1]", "return points[-1]"),
     ],
 }
 

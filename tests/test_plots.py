@@ -139,7 +139,7 @@ def test_in_a_narrow_window_thin_columns_stand_below_each_other(down, across, wi
         ax.set(ylabel="loss") if ax in axes[:, 0] else None
     before = [(ax.get_subplotspec(), ax.get_ylabel()) for ax in figure.axes]
     narrow = plots.narrowed(figure)
-    assert narrow.get_size_inches()[0] == min(width, plots.NARROW)
+    assert narrow.get_size_inches().tolist() == [min(width, plots.NARROW), 3.0 * shape[0] / down]
     assert narrow.axes[0].get_subplotspec().get_gridspec().get_geometry() == shape
     narrow.canvas.draw()
     boxes = [ax.get_position() for ax in narrow.axes]

@@ -24,6 +24,7 @@ SIGNS = {name: chr(0x3B1 + i) for i, name in enumerate(LETTERS.split())}
 SIGNS |= {"le": "≤", "ge": "≥", "cdot": "·", "sqrt": "√"}
 MARKS = {"✅": "ran", "❌": "failed"}
 NAME = re.compile(r'(?<=[a-z"]) id="([^"]+)"')
+CALL = re.compile(r'(<span class="pre">[^<(]{2,}\()(?=[^<]{8,}</span>)')  # a narrow table breaks it there
 BLOCKS = (nodes.paragraph, nodes.caption, nodes.title, nodes.term)
 
 
@@ -170,6 +171,7 @@ def prepare(app: Sphinx, pagename: str, templatename: str, context: dict, doctre
         body = re.sub(r' role="(?:doc-biblioentry|doc-backlink|list)"', "", body)
         body = body.replace(' aria-label="Toggle hidden content"', "")
         body = re.sub(r'(href="bibliography\.html#[^"]*") title="[^"]*"', r"\1", body)  # the entry once more
+        body = CALL.sub(r"\1<wbr>", body)
         seen: set[str] = set()
         context["body"] = NAME.sub(lambda name: "" if name[1] in seen else seen.add(name[1]) or name[0], body)
     if doctree is None:
