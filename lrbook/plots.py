@@ -44,24 +44,34 @@ def use_style() -> None:
         shell.display_formatter.formatters["image/svg+xml"].for_type(plt.Figure, for_all_windows)
 
 
-def for_all_windows(figure: Any) -> str:
+def for_all_windows(figure: Any) -> str | None:
     """A figure as SVG that has the same for a narrow window among its metadata: a page shows what fits.
+
+    Nothing, if nothing is drawn. A figure that cannot be copied has its one form.
 
     >>> figure, ax = plt.subplots(figsize=(7.6, 3.0))
     >>> picture = for_all_windows(figure)
     >>> picture.count("<svg"), picture.count("&lt;svg")
     (1, 1)
     """
-    narrow = html.escape(_svg(narrowed(figure)), quote=False)
-    return _svg(figure).replace("</svg>", f'<metadata class="narrow">{narrow}</metadata>\n</svg>')
+    try:
+        copy = narrowed(figure)
+    except (pickle.PicklingError, AttributeError, TypeError):  # all that pickle says of a local function
+        copy = None
+    wide, narrow = _svg(figure), _svg(copy) if copy else None
+    if wide is None or narrow is None:
+        return wide
+    inside = html.escape(narrow, quote=False)
+    return wide.replace("</svg>", f'<metadata class="narrow">{inside}</metadata>\n</svg>')
 
 
-def _svg(figure: Any) -> str:
-    """A figure as SVG, without a date: the same bytes every time."""
+def _svg(figure: Any) -> str | None:
+    """A figure as SVG, without a date: the same bytes every time; nothing, if nothing is drawn."""
     from IPython.core import pylabtools
 
     print_figure: Any = pylabtools.print_figure
-    return str(print_figure(figure, fmt="svg", metadata={"Date": None}))
+    svg: str | None = print_figure(figure, fmt="svg", metadata={"Date": None})
+    return svg
 
 
 def narrowed(figure: Any) -> Any:
@@ -267,7 +277,7 @@ def still(figure: Any) -> str:
         }
         if len(labels) > 1:
             picture.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4)
-        svg = _svg(picture)
+        svg = str(_svg(picture))
     plt.close(picture)
     return svg
 

@@ -126,6 +126,15 @@ def test_in_a_notebook_figures_are_svg_without_a_date_and_for_two_windows(monkey
     plt.close("all")
 
 
+def test_a_figure_that_cannot_be_copied_is_shown_all_the_same_and_an_empty_one_is_not():
+    figure, ax = plt.subplots()
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:.0f} km")
+    picture = plots.for_all_windows(figure)
+    ElementTree.fromstring(picture)
+    assert "narrow" not in picture
+    assert plots.for_all_windows(plt.figure()) is None
+
+
 @pytest.mark.parametrize(
     ("down", "across", "width", "shape"),
     [(1, 1, 7.6, (1, 1)), (1, 2, 7.6, (2, 1)), (2, 2, 6.4, (4, 1)), (2, 4, 7.6, (4, 2)),
