@@ -96,7 +96,19 @@ def narrowed(figure: Any) -> Any:
         _restack(copy, places, abreast)
         height *= -(-columns // abreast)
     copy.set_size_inches(min(width, NARROW), height)
+    for legend in list(copy.legends):
+        _slim(copy, legend)
     return copy
+
+
+def _slim(figure: Any, legend: Any) -> None:
+    """Give a legend above the panels as few columns as it takes to fit into the figure."""
+    handles, labels = legend.legend_handles, [text.get_text() for text in legend.get_texts()]
+    for columns in (3, 2, 1):
+        if legend.get_window_extent().width < figure.bbox.width:
+            break
+        legend.remove()
+        legend = figure.legend(handles, labels, loc="outside upper center", ncols=columns)
 
 
 def _restack(figure: Any, places: Mapping[Any, Any], abreast: int) -> None:
@@ -249,7 +261,7 @@ def _last_in_view(ax: Any, line: Any) -> Any:
 
 
 def still(figure: Any) -> str:
-    """A figure of :mod:`lrbook.live` before anything is moved, as SVG.
+    """A figure of :mod:`lrbook.live` before anything is moved, as SVG for a wide and a narrow window.
 
     >>> from lrbook import CosineDecay, live
     >>> still(live.schedules({"cosine": CosineDecay(1.0, 50)}, steps=50)).count("<svg")
@@ -277,7 +289,7 @@ def still(figure: Any) -> str:
         }
         if len(labels) > 1:
             picture.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4)
-        svg = str(_svg(picture))
+        svg = str(for_all_windows(picture))
     plt.close(picture)
     return svg
 
@@ -314,7 +326,8 @@ def _draw(ax: Any, panel: Any, numbers: dict[str, Any], colors: dict[str, str]) 
             )
         elif isinstance(mark, Levels):
             _levels(ax, mark, c)
-        else:
+    for mark in panel.marks:  # when the limits are known: a label stands inside of them
+        if not isinstance(mark, Line | Levels):
             x, y = mark.at(c)
             _cross(ax, x, y, mark.label)
 
@@ -323,21 +336,27 @@ def _cross(ax: Any, x: float | None, y: float | None, label: str) -> None:
     """A mark with its label: a point, or a line where it has but one coordinate."""
     if x is not None and y is not None:
         ax.plot([x], [y], "o", color="black", markersize=4, zorder=4)
-        ax.annotate(label, (x, y), xytext=(5, 4), textcoords="offset points", fontsize="small")
-        return
-    (ax.axhline if x is None else ax.axvline)(y if x is None else x, color=GREY, linewidth=0.9, linestyle=":")
-    at = (0.98, y) if x is None else (x, 0.97)
+        transform = ax.transData
+    elif x is None:
+        ax.axhline(y, color=GREY, linewidth=0.9, linestyle=":")
+        transform = ax.get_yaxis_transform()
+    else:
+        ax.axvline(x, color=GREY, linewidth=0.9, linestyle=":")
+        transform = ax.get_xaxis_transform()
+    place = (0.98 if x is None else x, 0.97 if y is None else y)
+    ax.autoscale_view()  # else the limits are those before the lines
+    across, up = ax.transAxes.inverted().transform(transform.transform(place))
     text = ax.annotate(
         label,
-        at,
-        xycoords=ax.get_yaxis_transform() if x is None else ax.get_xaxis_transform(),
-        xytext=(0, 2) if x is None else (3, -2),
+        place,
+        xycoords=transform,
+        xytext=(-4 if across > 0.6 else 4, -3 if up > 0.9 else 3),
         textcoords="offset points",
-        ha="right" if x is None else "left",
-        va="bottom" if x is None else "top",
+        ha="right" if across > 0.6 else "left",
+        va="top" if up > 0.9 else "bottom",
         fontsize="small",
     )
-    text.set_in_layout(False)  # it stands inside, but is measured before the limits are known
+    text.set_in_layout(False)  # it stands inside, and takes no room
 
 
 def _levels(ax: Any, mark: Any, c: Any) -> None:

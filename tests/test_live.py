@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import html
 import os
 import re
 import shutil
@@ -289,7 +290,7 @@ def test_text_of_a_figure_cannot_end_its_data():
     assert made.element("").count("</script>") == 1
 
 
-def test_a_still_picture_shows_every_kind_of_mark():
+def test_a_still_picture_shows_every_kind_of_mark_in_both_its_forms():
     """In three panels or five, with more lines than colours."""
     columns = tuple(f"y{i}" for i in range(9))
     rays = Sequence(columns, lambda t, state, c: tuple(t * i for i in range(9)), 10)
@@ -311,10 +312,12 @@ def test_a_still_picture_shows_every_kind_of_mark():
         made = Figure(panels, [Slider("rate", 0, 1, 0.25)], {"s": rays})
         picture = plots.still(made)
         assert picture == plots.still(made)
-        assert picture.count('id="axes_') == {3: 3, 5: 6}[count]
-        assert re.search(r"<!-- 10(\.0)? -->", picture), "the axis of the steps goes to the last"
-        for text in ("cross", "upright", "level", "line 8"):
-            assert f"<!-- {text} -->" in picture
+        forms = re.fullmatch(r'(.*)<metadata class="narrow">(.*)</metadata>\s*</svg>\s*', picture, re.DOTALL)
+        for form in (forms[1], html.unescape(forms[2])):
+            assert form.count('id="axes_') == {3: 3, 5: 6}[count]
+            assert re.search(r"<!-- 10(\.0)? -->", form), "the axis of the steps goes to the last"
+            for text in ("cross", "upright", "level", "line 8"):
+                assert f"<!-- {text} -->" in form
         assert [mark["kind"] for mark in made.data()["panels"][1]["marks"]] == [
             "levels", "levels", "point", "point", "point", "handle", "handle", "line"
         ]  # fmt: skip

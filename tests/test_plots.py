@@ -1,7 +1,7 @@
 """Plots: one look, and labels that do not overlap."""
 
 import io
-from itertools import combinations
+from itertools import combinations, product
 from xml.etree import ElementTree
 
 import matplotlib
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from lrbook import CosineDecay, ExponentialDecay, PiecewiseConstant, PolynomialDecay, plots
+from lrbook import CosineDecay, ExponentialDecay, PiecewiseConstant, PolynomialDecay, live, plots
 
 
 @pytest.fixture(autouse=True)
@@ -150,7 +150,7 @@ def test_in_a_narrow_window_thin_columns_stand_below_each_other(down, across, wi
     narrow = plots.narrowed(figure)
     assert narrow.get_size_inches().tolist() == [min(width, plots.NARROW), 3.0 * shape[0] / down]
     assert narrow.axes[0].get_subplotspec().get_gridspec().get_geometry() == shape
-    narrow.canvas.draw()
+    narrow.draw_without_rendering()
     boxes = [ax.get_position() for ax in narrow.axes]
     assert len(boxes) == down * across
     assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
@@ -162,6 +162,39 @@ def test_in_a_narrow_window_thin_columns_stand_below_each_other(down, across, wi
     assert figure.get_size_inches().tolist() == [width, 3.0]
     assert plt.get_fignums() == [figure.number]
     plt.close("all")
+
+
+def test_a_legend_that_is_too_wide_for_a_narrow_window_has_fewer_columns_there():
+    names = [f"a schedule with a name, {i}" for i in range(4)]
+    figure, ax = plt.subplots(figsize=(7.6, 3.0))
+    for name in names:
+        ax.plot([0, 1], [0, 1], label=name)
+    figure.legend(loc="outside upper center", ncols=4)
+    narrow = plots.narrowed(figure)
+    (legend,) = narrow.legends
+    narrow.draw_without_rendering()
+    assert [text.get_text() for text in legend.get_texts()] == names
+    assert 0 < legend.get_window_extent().x0 < legend.get_window_extent().x1 < narrow.bbox.width
+    assert not narrow.axes[0].get_window_extent().overlaps(legend.get_window_extent())
+
+
+CORNERS = [xy for xy in product([0.0, 5.0, 10.0, None], [0.0, 2.0, 4.0, None]) if xy != (None, None)]
+
+
+@pytest.mark.parametrize(("x", "y"), CORNERS)
+def test_the_label_of_a_mark_stands_inside_the_axes(monkeypatch, x, y):
+    """Of a point, a line across and a line up, in the middle and at each edge."""
+    pictures = []
+    monkeypatch.setattr(plots, "for_all_windows", pictures.append)
+    at = {name: lambda c, value=value: value for name, value in (("x", x), ("y", y)) if value is not None}
+    panel = live.Panel("title", "step", (live.Point("a label", **at),), (0, 10), (0, 4))
+    plots.still(live.Figure([panel], [live.Slider("rate", 0, 1, 0.5)], {}))
+    (ax,) = pictures[0].axes
+    pictures[0].draw_without_rendering()
+    (text,) = ax.texts
+    inside = ax.get_window_extent()
+    assert text.get_text() == "a label"
+    assert all(inside.contains(*corner) for corner in text.get_window_extent().corners())
 
 
 def test_what_is_drawn_is_read_off_the_axes_and_not_off_what_was_meant():
