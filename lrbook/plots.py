@@ -214,8 +214,10 @@ def drawn(ax: Any) -> dict[Any, Any]:
     return found
 
 
-def label_lines(ax: Any, pad: float = 4.0) -> None:
+def label_lines(ax: Any, pad: float = 4.0, first: bool = False) -> None:
     """Write each line's label where the line ends or leaves the axes, in its colour, with room between them.
+
+    With `first`, where it begins or enters them, to the left.
 
     Parameters
     ----------
@@ -223,6 +225,8 @@ def label_lines(ax: Any, pad: float = 4.0) -> None:
         The axes; lines without a label are passed over.
     pad : float
         The distance between a line and its label, in points.
+    first : bool
+        Whether labels stand at the first points in place of the last ones.
 
     Examples
     --------
@@ -234,7 +238,7 @@ def label_lines(ax: Any, pad: float = 4.0) -> None:
     """
     ax.figure.canvas.draw()
     lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
-    ends = [_last_in_view(ax, line) for line in lines]  # in pixels
+    ends = [_in_view(ax, line)[0 if first else -1] for line in lines]  # in pixels
     size = 0.9 * plt.rcParams["font.size"]
     gap = 1.25 * size * ax.figure.dpi / 72
     height = -np.inf
@@ -243,8 +247,9 @@ def label_lines(ax: Any, pad: float = 4.0) -> None:
         ax.annotate(
             lines[i].get_label(),
             ax.transData.inverted().transform(ends[i]),
-            xytext=(pad, (height - ends[i][1]) * 72 / ax.figure.dpi),
+            xytext=(-pad if first else pad, (height - ends[i][1]) * 72 / ax.figure.dpi),
             textcoords="offset points",
+            ha="right" if first else "left",
             va="center",
             color=lines[i].get_color(),
             fontsize=size,
@@ -252,12 +257,12 @@ def label_lines(ax: Any, pad: float = 4.0) -> None:
         )
 
 
-def _last_in_view(ax: Any, line: Any) -> Any:
-    """The last point of a line that the axes show, in pixels; of a line they do not show, the last."""
+def _in_view(ax: Any, line: Any) -> Any:
+    """The points of a line that the axes show, in pixels; of a line they do not show, all."""
     points = line.get_transform().transform(line.get_xydata())
     box = ax.bbox.padded(0.5)
     seen = [box.contains(x, y) for x, y in points]
-    return points[seen][-1] if any(seen) else points[-1]
+    return points[seen] if any(seen) else points
 
 
 def still(figure: Any) -> str:

@@ -394,7 +394,14 @@ MUTANTS = {
         ("above = rows * block", "above = block"),
         ("ax.tick_params(labelleft=True)", "ax.tick_params(labelleft=False)"),
         ('next(filter(None, (a.get_ylabel() for a in [ax, *shared])), "")', "ax.get_ylabel()"),
-        ("return points[seen][-1] if any(seen) else points[-1]", "return points[-1]"),
+        ("return points[seen] if any(seen) else points", "return points"),
+        ("[0 if first else -1]", "[-1]"),
+        ('ha="right" if first else "left"', 'ha="left"'),
+        ("if legend.get_window_extent().width < figure.bbox.width:", "if True:"),
+        ('ha="right" if across > 0.6 else "left"', 'ha="left"'),
+        ('va="top" if up > 0.9 else "bottom"', 'va="bottom"'),
+        ("    ax.autoscale_view()  # else the limits are those before the lines\n", ""),
+        ("svg = str(for_all_windows(picture))", "svg = str(_svg(picture))"),
     ],
 }
 

@@ -61,6 +61,19 @@ def test_a_line_is_labelled_where_it_is_last_seen():
     assert np.allclose([places["leaves"], places["across"], places["outside"]], [(2, 2), (4, 0.5), (9, 1)])
 
 
+def test_or_where_it_is_first_seen_and_then_to_the_left():
+    figure, ax = plt.subplots()
+    ax.plot([-1, 0.5, 2], [3, 1, 0], label="enters")
+    ax.plot([1, 2], [0.4, 1], label="begins")
+    ax.set(xlim=(0, 4), ylim=(0, 2))
+    plots.label_lines(ax, first=True)
+    places = {text.get_text(): text for text in ax.texts}
+    assert np.allclose([places["enters"].xy, places["begins"].xy], [(0.5, 1), (1, 0.4)])
+    figure.draw_without_rendering()
+    for text in ax.texts:
+        assert text.get_window_extent().x1 < ax.transData.transform(text.xy)[0]
+
+
 def test_drawn_schedules_are_what_the_schedules_give_and_distances_their_sums():
     schedules = {
         "cosine": CosineDecay(1.0, 10),
