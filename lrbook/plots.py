@@ -6,7 +6,7 @@ import html
 import pickle
 from collections.abc import Callable, Mapping
 from importlib import resources
-from itertools import cycle
+from itertools import cycle, product
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -294,6 +294,12 @@ def still(figure: Any) -> str:
         }
         if len(labels) > 1:
             picture.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4)
+        picture.draw_without_rendering()  # names of marks stand where there is room, once all has its place
+        for ax, panel in zip(axes.flat, figure.panels, strict=False):
+            for mark in panel.marks:
+                if not isinstance(mark, Line | Levels):
+                    x, y = mark.at(numbers["at"])
+                    _mark(ax, x, y, mark.label)
         svg = str(for_all_windows(picture))
     plt.close(picture)
     return svg
@@ -309,7 +315,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 def _draw(ax: Any, panel: Any, numbers: dict[str, Any], colors: dict[str, str]) -> None:
-    """One panel of a live figure, with all that is marked in it."""
+    """The lines and levels of one panel of a live figure."""
     c = numbers["at"]
     for axis, scale in (("x", panel.xlog), ("y", panel.ylog)):
         getattr(ax, f"set_{axis}scale")("log" if scale else "linear")
@@ -331,37 +337,48 @@ def _draw(ax: Any, panel: Any, numbers: dict[str, Any], colors: dict[str, str]) 
             )
         elif isinstance(mark, Levels):
             _levels(ax, mark, c)
-    for mark in panel.marks:  # when the limits are known: a label stands inside of them
-        if not isinstance(mark, Line | Levels):
-            x, y = mark.at(c)
-            _cross(ax, x, y, mark.label)
 
 
-def _cross(ax: Any, x: float | None, y: float | None, label: str) -> None:
-    """A mark with its label: a point, or a line where it has but one coordinate."""
+def _mark(ax: Any, x: Any, y: Any, label: str) -> None:
+    """A point, or a line where it has but one coordinate, and its label where it is in nobody's way."""
     if x is not None and y is not None:
         ax.plot([x], [y], "o", color="black", markersize=4, zorder=4)
-        transform = ax.transData
+        transform, along = ax.transData, [(x, y)]
     elif x is None:
         ax.axhline(y, color=GREY, linewidth=0.9, linestyle=":")
-        transform = ax.get_yaxis_transform()
+        transform, along = ax.get_yaxis_transform(), [(a, y) for a in (0.98, 0.02, 0.5)]
     else:
         ax.axvline(x, color=GREY, linewidth=0.9, linestyle=":")
-        transform = ax.get_xaxis_transform()
-    place = (0.98 if x is None else x, 0.97 if y is None else y)
-    ax.autoscale_view()  # else the limits are those before the lines
-    across, up = ax.transAxes.inverted().transform(transform.transform(place))
+        transform, along = ax.get_xaxis_transform(), [(x, a) for a in (0.97, 0.03, 0.5)]
     text = ax.annotate(
-        label,
-        place,
-        xycoords=transform,
-        xytext=(-4 if across > 0.6 else 4, -3 if up > 0.9 else 3),
-        textcoords="offset points",
-        ha="right" if across > 0.6 else "left",
-        va="top" if up > 0.9 else "bottom",
-        fontsize="small",
+        label, along[0], xycoords=transform, xytext=(0, 0), textcoords="offset points", fontsize="small"
     )
     text.set_in_layout(False)  # it stands inside, and takes no room
+
+    ax.autoscale_view()
+
+    def crowd_at(choice: tuple[Any, str, str]) -> float:
+        text.xy, across, up = choice
+        text.set(ha=across, va=up)
+        text.xyann = ({"left": 4, "right": -4}[across], {"bottom": 3, "top": -3}[up])
+        return _crowd(ax, text)
+
+    crowd_at(min(product(along, ("left", "right"), ("bottom", "top")), key=crowd_at))
+
+
+def _crowd(ax: Any, text: Any) -> float:
+    """How much a text has in its way: most of all the border of the axes, then other texts, then lines."""
+    box = text.get_window_extent().padded(1)
+    outside = not all(ax.bbox.contains(*corner) for corner in box.corners())
+    texts = sum(box.overlaps(other.get_window_extent()) for other in ax.texts if other is not text)
+    points = 0
+    for line in ax.get_lines():
+        x, y = line.get_transform().transform(line.get_xydata()).T
+        if len(x) > 1:
+            between = np.linspace(0, len(x) - 1, 1000)  # along the whole line, however few its points
+            x, y = (np.interp(between, np.arange(len(x)), column) for column in (x, y))
+        points += int(((box.x0 < x) & (x < box.x1) & (box.y0 < y) & (y < box.y1)).sum())
+    return float(1e9 * outside + 1e6 * texts + points)
 
 
 def _levels(ax: Any, mark: Any, c: Any) -> None:

@@ -398,9 +398,9 @@ MUTANTS = {
         ("[0 if first else -1]", "[-1]"),
         ('ha="right" if first else "left"', 'ha="left"'),
         ("if legend.get_window_extent().width < figure.bbox.width:", "if True:"),
-        ('ha="right" if across > 0.6 else "left"', 'ha="left"'),
-        ('va="top" if up > 0.9 else "bottom"', 'va="bottom"'),
-        ("    ax.autoscale_view()  # else the limits are those before the lines\n", ""),
+        ("1e9 * outside + ", ""),
+        ("1e6 * texts + points", "points"),
+        ("1e6 * texts + points", "1e6 * texts"),
         ("svg = str(for_all_windows(picture))", "svg = str(_svg(picture))"),
     ],
 }

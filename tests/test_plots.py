@@ -210,6 +210,23 @@ def test_the_label_of_a_mark_stands_inside_the_axes(monkeypatch, x, y):
     assert all(inside.contains(*corner) for corner in text.get_window_extent().corners())
 
 
+def test_the_label_of_a_mark_keeps_off_lines_and_other_labels(monkeypatch):
+    """Two marks at one place, on a line that rises through it."""
+    pictures = []
+    monkeypatch.setattr(plots, "for_all_windows", pictures.append)
+    rising = live.Sequence(("y",), lambda t, state, c: (t * 0.4,), 10)
+    marks = [live.Point(name, lambda c: 5.0, lambda c: 2.0) for name in ("one name", "other name")]
+    panel = live.Panel("title", "step", (live.Line("line", "s", "y"), *marks), (0, 10), (0, 4))
+    plots.still(live.Figure([panel], [live.Slider("rate", 0, 1, 0.5)], {"s": rising}))
+    (ax,) = pictures[0].axes
+    pictures[0].draw_without_rendering()
+    one, other = (text.get_window_extent() for text in ax.texts)
+    assert not one.overlaps(other)
+    x, y = ax.transData.transform(np.linspace([0, 0], [10, 4], 2000)).T
+    for box in (one, other):
+        assert not np.any((box.x0 < x) & (x < box.x1) & (box.y0 < y) & (y < box.y1))
+
+
 def test_what_is_drawn_is_read_off_the_axes_and_not_off_what_was_meant():
     _, ax = plt.subplots()
     ax.plot([1, 2], [3.0, 4.0], label="a")

@@ -228,11 +228,37 @@ def test_no_code_in_view_and_no_table_is_cut_on_a_wide_window(tab):
             assert tab.evaluate(THAT_SCROLLS, "div.highlight pre") == [], name
 
 
-ON_A_PHONE = """() => [...document.querySelectorAll('article .cell_output img')]
-    .filter(e => !e.closest('lr-figure')).map(e => {
+CARDS = """() => [...document.querySelectorAll('table.cards')].map(table => {
+    const heads = [...table.querySelectorAll('th')].map(head => head.textContent.trim());
+    return [...table.querySelectorAll('td')].filter(cell => cell.checkVisibility()).map(cell => [
+        cell.clientWidth / table.clientWidth, getComputedStyle(cell).display, heads[cell.cellIndex],
+        getComputedStyle(cell, '::before').content, cell.cellIndex, cell.getAttribute('role')]);
+})"""
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("what-to-use", 2), ("adam", 2), ("momentum", 2), ("race-of-optimizers", 1)]
+)
+def test_on_a_phone_a_row_of_many_words_is_a_card_and_names_its_columns(tab, name, count):
+    """On a wide window it is a row, and one of numbers is always."""
+    tab.goto((HTML / f"{name}.html").as_uri())
+    for width, shown in ((390, "block"), (1440, "table-cell")):
+        tab.set_viewport_size({"width": width, "height": 844})
+        tables = tab.evaluate(CARDS)
+        assert len(tables) == count
+        for share, display, head, before, index, role in (cell for cells in tables for cell in cells):
+            assert (display, role) == (shown, "cell")
+            assert width == 1440 or share > 0.95
+            assert before == (f'"{head}: "' if width == 390 and index else "none")
+
+
+ON_A_PHONE = """() => {
+    document.querySelectorAll('lr-figure').forEach(e => e.classList.remove('live'));  // as without scripts
+    return [...document.querySelectorAll('article .cell_output img')].map(e => {
         const source = e.parentNode.querySelector('source');
         return [source.getAttribute('srcset'), e.getBoundingClientRect().width / source.width];
-    })"""
+    });
+}"""
 
 
 def test_on_a_phone_figures_have_letters_of_nine_pixels_and_more(tab):
@@ -295,11 +321,13 @@ LABELS = """() => {
 def test_labels_in_figures_lie_neither_on_each_other_nor_on_a_curve(tab):
     tab.set_viewport_size({"width": 1000, "height": 1000})
     narrow = sorted((HTML / "_images").glob("*-narrow.svg"))
-    assert len(narrow) > 70
+    assert len(narrow) > 90, "stills of live figures among them"
+    told = {}
     for picture in narrow:
         for form in (picture, picture.with_name(picture.name.replace("-narrow", ""))):
             tab.goto(form.as_uri())
-            assert tab.evaluate(LABELS) == [], form.name
+            told[form.name] = tab.evaluate(LABELS)
+    assert {name: found for name, found in told.items() if found} == {}
 
 
 FOCUS = """() => {
@@ -391,6 +419,25 @@ def test_every_place_that_the_search_may_open_is_on_its_page():
     for page in pages:
         ids = {element["id"] for element in soup(page["page"]).find_all(id=True)}
         assert {anchor for anchor, _ in page["texts"]} - {""} <= ids, page["page"]
+
+
+# --- folds
+
+
+@pytest.mark.parametrize("name", BOOK)
+def test_a_fold_says_what_is_in_it_and_stands_below_what_it_makes(name):
+    page = soup(name)
+    for fold in page.select("div.cell > details.hide"):
+        label = fold.select_one("p.collapsed").get_text()
+        made = fold.find_previous_sibling("div", class_="cell_output")
+        assert fold.find_next_sibling("div", class_="cell_output") is None, label
+        pictured, listed = (bool(made and made.select_one(what)) for what in ("img", "table"))
+        assert (label == "How the figure is made") <= pictured, label
+        assert (label == "How the table is made") <= listed, label
+        assert (label == "What this page imports") <= (made is None and "import" in fold.pre.get_text()), (
+            label
+        )
+        assert (label == "How this is made") <= (made is not None and not pictured and not listed), label
 
 
 # --- paper

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docutils import nodes
+from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
@@ -24,7 +25,6 @@ SIGNS = {name: chr(0x3B1 + i) for i, name in enumerate(LETTERS.split())}
 SIGNS |= {"le": "≤", "ge": "≥", "cdot": "·", "sqrt": "√"}
 MARKS = {"✅": "ran", "❌": "failed"}
 NAME = re.compile(r'(?<=[a-z"]) id="([^"]+)"')
-CALL = re.compile(r'(<span class="pre">[^<(]{2,}\()(?=[^<]{8,}</span>)')  # a narrow table breaks it there
 BLOCKS = (nodes.paragraph, nodes.caption, nodes.title, nodes.term)
 
 
@@ -47,7 +47,7 @@ class Languages(SphinxPostTransform):
 
 
 class Folds(SphinxPostTransform):
-    """Put folded code below what it makes: a reader looks first, and asks then how it is done."""
+    """Put folded code below what it makes, and say what that is: a reader looks first, and asks then how."""
 
     default_priority = 200  # MyST-NB has folded the code at 199
     formats = ("html",)
@@ -56,6 +56,18 @@ class Folds(SphinxPostTransform):
         for cell in self.document.findall(nodes.container):
             if cell.get("nb_element") == "cell_code" and cell.get("hide_mode") == "input":
                 cell.children.sort(key=lambda part: part.get("nb_element") != "cell_code_output")
+                for fold in cell.findall(HideCodeCellNode):
+                    if fold["prompt_show"] == self.config.nb_code_prompt_show:
+                        fold["prompt_show"] = made_by(cell)
+
+
+def made_by(cell: nodes.container) -> str:
+    """Say of a cell without words of its own what it makes."""
+    if cell.next_node(nodes.image) is not None:
+        return "How the figure is made"
+    if cell.next_node(nodes.table) is not None:
+        return "How the table is made"
+    return "How this is made" if len(cell.children) > 1 else "What this page imports"
 
 
 class Titles(SphinxPostTransform):
@@ -167,11 +179,9 @@ def prepare(app: Sphinx, pagename: str, templatename: str, context: dict, doctre
     if app.builder.name != "html":
         return
     if "body" in context:
-        body = context["body"].replace('<th class="head">', '<th class="head" scope="col">')
-        body = re.sub(r' role="(?:doc-biblioentry|doc-backlink|list)"', "", body)
+        body = re.sub(r' role="(?:doc-biblioentry|doc-backlink|list)"', "", context["body"])
         body = body.replace(' aria-label="Toggle hidden content"', "")
         body = re.sub(r'(href="bibliography\.html#[^"]*") title="[^"]*"', r"\1", body)  # the entry once more
-        body = CALL.sub(r"\1<wbr>", body)
         seen: set[str] = set()
         context["body"] = NAME.sub(lambda name: "" if name[1] in seen else seen.add(name[1]) or name[0], body)
     if doctree is None:

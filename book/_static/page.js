@@ -4,9 +4,9 @@
 
   // Whatever scrolls can be reached by keyboard, has a name, and shows that it goes on.
   function mark(box) {
-    const scrolls = box.scrollWidth > box.clientWidth + 1;
-    box.classList.toggle("scrolls", scrolls);
-    if (scrolls) {
+    const over = box.scrollWidth - box.clientWidth;
+    box.classList.toggle("scrolls", over > 1); // one may be a rounding: it can be reached, but nothing goes on
+    if (over > 0) {
       box.tabIndex = 0;
       box.setAttribute("role", "region");
       box.setAttribute("aria-label", box.matches("pre") ? "Code, scrolls sideways"
@@ -30,6 +30,7 @@
   }
 
   addEventListener("DOMContentLoaded", () => document.querySelectorAll(wide).forEach(box => watch.observe(box)));
+  document.fonts.addEventListener("loadingdone", () => document.querySelectorAll(wide).forEach(mark)); // formulas change their width
   addEventListener("beforeprint", open);
   addEventListener("afterprint", shut);
 })();
