@@ -14,6 +14,9 @@ from sphinx.application import Sphinx
 TABLE = re.compile(r'<table class="([^"]*)">(.*?)</table>', re.DOTALL)
 HEAD = re.compile(r'<th class="head"[^>]*>(.*?)</th>', re.DOTALL)
 ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
+SPOKEN = re.compile(
+    r'<span class="katex-mathml">.*?</math></span>', re.DOTALL
+)  # a formula once more, for the ear
 ROLES = {"thead": "rowgroup", "tbody": "rowgroup", "tr": "row", "th": "columnheader", "td": "cell"}
 CALL = re.compile(r'(<span class="pre">[^<(]{2,}\()(?=[^<]{8,}</span>)')  # after the bracket of a call
 CLASS = re.compile(r'<span class="pre">(?:[A-Z][a-z]+){2,}</span>')  # and between the words of a class
@@ -21,8 +24,8 @@ LONG = 60  # letters of a row, in the mean: more do not fit into a line of a pho
 
 
 def words(markup: str) -> str:
-    """Give what is read of a piece of a page."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", markup)).strip()
+    """Give what is seen of a piece of a page."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", SPOKEN.sub("", markup))).strip()
 
 
 def fitted(match: re.Match[str]) -> str:
