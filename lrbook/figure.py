@@ -167,7 +167,7 @@ class Figure:
         from lrbook import plots
 
         picture, said = plots.still(self), self.words()
-        encoded = base64.b64encode(picture.encode()).decode()
+        encoded = base64.b64encode(plots.one_window(picture).encode()).decode()
         image = f'<img alt="{html.escape(said)}" src="data:image/svg+xml;base64,{encoded}">'
         script = f"\n<script>\n{_script()}</script>" if _brings(said) else ""
         return {"text/html": self.element(image) + script, "image/svg+xml": picture, "text/plain": said}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import os
 import pickle
+import re
 from collections.abc import Callable, Mapping
 from importlib import resources
 from itertools import cycle, product
@@ -24,6 +26,7 @@ COLORS = (BLUE, VERMILION, GREEN, PURPLE, OCHRE, SKY, GREY)
 STYLE = str(resources.files("lrbook").joinpath("lrbook.mplstyle"))
 USUAL = 6.0  # inches: a figure that is wider has columns for a wide window
 NARROW = 4.4  # inches: shown on a phone, its letters of 9 points are 9 pixels high and more
+NARROW_FORM = re.compile(r'<metadata class="narrow">(.*?)</metadata>\n?', re.DOTALL)
 
 
 def use_style() -> None:
@@ -41,7 +44,23 @@ def use_style() -> None:
         shell: Any = get_ipython()
         inline: Any = backend_inline
         inline.set_matplotlib_formats("svg")
-        shell.display_formatter.formatters["image/svg+xml"].for_type(plt.Figure, for_all_windows)
+        shell.display_formatter.formatters["image/svg+xml"].for_type(plt.Figure, as_svg)
+
+
+def as_svg(figure: Any) -> str | None:
+    """A figure as SVG, without a date: the same bytes every time. Nothing, if nothing is drawn.
+
+    Where the environment has ``LRBOOK_WINDOWS=all``, as the build of the book has, :func:`for_all_windows`.
+    """
+    return for_all_windows(figure) if os.environ.get("LRBOOK_WINDOWS") == "all" else _svg(figure)
+
+
+def _svg(figure: Any) -> str | None:
+    from IPython.core import pylabtools
+
+    print_figure: Any = pylabtools.print_figure
+    svg: str | None = print_figure(figure, fmt="svg", metadata={"Date": None})
+    return svg
 
 
 def for_all_windows(figure: Any) -> str | None:
@@ -51,8 +70,8 @@ def for_all_windows(figure: Any) -> str | None:
 
     >>> figure, ax = plt.subplots(figsize=(7.6, 3.0))
     >>> picture = for_all_windows(figure)
-    >>> picture.count("<svg"), picture.count("&lt;svg")
-    (1, 1)
+    >>> picture.count("<svg"), picture.count("&lt;svg"), one_window(picture).count("svg>")
+    (1, 1, 1)
     """
     try:
         copy = narrowed(figure)
@@ -65,13 +84,9 @@ def for_all_windows(figure: Any) -> str | None:
     return wide.replace("</svg>", f'<metadata class="narrow">{inside}</metadata>\n</svg>')
 
 
-def _svg(figure: Any) -> str | None:
-    """A figure as SVG, without a date: the same bytes every time; nothing, if nothing is drawn."""
-    from IPython.core import pylabtools
-
-    print_figure: Any = pylabtools.print_figure
-    svg: str | None = print_figure(figure, fmt="svg", metadata={"Date": None})
-    return svg
+def one_window(svg: str) -> str:
+    """A picture of :func:`for_all_windows` without its form for a narrow window."""
+    return NARROW_FORM.sub("", svg)
 
 
 def narrowed(figure: Any) -> Any:
@@ -266,7 +281,7 @@ def _in_view(ax: Any, line: Any) -> Any:
 
 
 def still(figure: Any) -> str:
-    """A figure of :mod:`lrbook.live` before anything is moved, as SVG for a wide and a narrow window.
+    """A figure of :mod:`lrbook.live` before anything is moved, as :func:`as_svg` has it.
 
     >>> from lrbook import CosineDecay, live
     >>> still(live.schedules({"cosine": CosineDecay(1.0, 50)}, steps=50)).count("<svg")
@@ -300,7 +315,7 @@ def still(figure: Any) -> str:
                 if not isinstance(mark, Line | Levels):
                     x, y = mark.at(numbers["at"])
                     _mark(ax, x, y, mark.label)
-        svg = str(for_all_windows(picture))
+        svg = str(as_svg(picture))
     plt.close(picture)
     return svg
 

@@ -401,7 +401,7 @@ MUTANTS = {
         ("1e9 * outside + ", ""),
         ("1e6 * texts + points", "points"),
         ("1e6 * texts + points", "1e6 * texts"),
-        ("svg = str(for_all_windows(picture))", "svg = str(_svg(picture))"),
+        ('== "all" else _svg(figure)', '!= "" else _svg(figure)'),
     ],
 }
 

@@ -290,8 +290,9 @@ def test_text_of_a_figure_cannot_end_its_data():
     assert made.element("").count("</script>") == 1
 
 
-def test_a_still_picture_shows_every_kind_of_mark_in_both_its_forms():
+def test_a_still_picture_shows_every_kind_of_mark_in_both_its_forms(monkeypatch):
     """In three panels or five, with more lines than colours."""
+    monkeypatch.setenv("LRBOOK_WINDOWS", "all")
     columns = tuple(f"y{i}" for i in range(9))
     rays = Sequence(columns, lambda t, state, c: tuple(t * i for i in range(9)), 10)
     looks = ("line", "stairs", "dots", "dashed", "thin", "line", "line", "line", "line")

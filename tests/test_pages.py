@@ -18,6 +18,8 @@ from bs4 import BeautifulSoup
 sys.path.insert(0, str(Path(__file__).parent))
 import figures
 
+from lrbook.plots import one_window
+
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "_build" / "html"
 PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.rglob("*.html") if "_static" not in p.parts)
@@ -124,12 +126,15 @@ def test_styles_load_nothing_from_elsewhere():
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebook_is_offered_as_executed(path):
-    """The download has every cell that was run for the page, in its order, with what it gave."""
+    """The download has every cell that was run for the page, in its order, with what it gave, in one form."""
     name = path.relative_to(ROOT / "_build" / "jupyter_execute")
     assert f"notebooks/{name.as_posix()}" in " ".join(page(name.with_suffix(".html").as_posix()).links)
     ran, (needs, *offered) = cells(path, "code"), cells(download(path), "code")
-    parts = operator.itemgetter("source", "outputs", "execution_count")
+    parts = operator.itemgetter("source", "execution_count")
     assert [parts(cell) for cell in offered] == [parts(cell) for cell in ran]
+    assert [made(cell) for cell in offered] == [
+        [{kind: one_window(text) for kind, text in output.items()} for output in made(cell)] for cell in ran
+    ]
     assert all(cell["execution_count"] for cell in ran if cell["source"])
     assert "pip install" in needs["source"]
     folded = [
@@ -155,6 +160,12 @@ def test_the_text_of_a_notebook_is_that_of_its_page_with_no_markup_left(path):
 def cells(path, kind):
     found = [cell for cell in json.loads(path.read_text("utf8"))["cells"] if cell["cell_type"] == kind]
     return [{**cell, "source": "".join(cell["source"])} for cell in found]
+
+
+def made(cell):
+    """What a cell gave, each output as the texts that it has."""
+    given = [output.get("data", output) for output in cell["outputs"]]
+    return [{kind: "".join(map(str, value)) for kind, value in output.items()} for output in given]
 
 
 def download(path):

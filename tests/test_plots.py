@@ -125,14 +125,17 @@ def test_a_line_stands_out_from_white(name):
     assert contrast > (2.7 if name == "OCHRE" else 3)
 
 
-def test_in_a_notebook_figures_are_svg_without_a_date_and_for_two_windows(monkeypatch):
+def test_in_a_notebook_figures_are_svg_without_a_date_and_in_the_book_for_two_windows(monkeypatch):
     shell = InteractiveShell.instance()
     monkeypatch.setattr(plots, "in_notebook", lambda: True)
     plots.use_style()
     figure, _ = plt.subplots()
+    alone, _ = shell.display_formatter.format(figure)
+    monkeypatch.setenv("LRBOOK_WINDOWS", "all")
     made, _ = shell.display_formatter.format(figure)
-    assert set(made) == {"image/svg+xml", "text/plain"}
+    assert set(made) == set(alone) == {"image/svg+xml", "text/plain"}
     picture = made["image/svg+xml"]
+    assert plots.one_window(picture) == alone["image/svg+xml"] == plots.one_window(alone["image/svg+xml"])
     inside = ElementTree.fromstring(picture).find("{*}metadata[@class='narrow']").text
     ElementTree.fromstring(inside)
     assert "dc:date" not in picture
@@ -198,7 +201,7 @@ CORNERS = [xy for xy in product([0.0, 5.0, 10.0, None], [0.0, 2.0, 4.0, None]) i
 def test_the_label_of_a_mark_stands_inside_the_axes(monkeypatch, x, y):
     """Of a point, a line across and a line up, in the middle and at each edge."""
     pictures = []
-    monkeypatch.setattr(plots, "for_all_windows", pictures.append)
+    monkeypatch.setattr(plots, "as_svg", pictures.append)
     at = {name: lambda c, value=value: value for name, value in (("x", x), ("y", y)) if value is not None}
     panel = live.Panel("title", "step", (live.Point("a label", **at),), (0, 10), (0, 4))
     plots.still(live.Figure([panel], [live.Slider("rate", 0, 1, 0.5)], {}))
@@ -213,7 +216,7 @@ def test_the_label_of_a_mark_stands_inside_the_axes(monkeypatch, x, y):
 def test_the_label_of_a_mark_keeps_off_lines_and_other_labels(monkeypatch):
     """Two marks at one place, on a line that rises through it."""
     pictures = []
-    monkeypatch.setattr(plots, "for_all_windows", pictures.append)
+    monkeypatch.setattr(plots, "as_svg", pictures.append)
     rising = live.Sequence(("y",), lambda t, state, c: (t * 0.4,), 10)
     marks = [live.Point(name, lambda c: 5.0, lambda c: 2.0) for name in ("one name", "other name")]
     panel = live.Panel("title", "step", (live.Line("line", "s", "y"), *marks), (0, 10), (0, 4))

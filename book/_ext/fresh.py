@@ -31,6 +31,7 @@ from sphinx.application import Sphinx
 # One thread, so that sums are taken in one order and a notebook run twice gives the same last bits;
 # small matrices are faster that way too. The kernels that the build starts inherit it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ["LRBOOK_WINDOWS"] = "all"  # in a cell each figure is drawn for a phone as well
 
 
 def fingerprint(root: Path, patterns: list[str]) -> str:

@@ -19,6 +19,8 @@ import tinycss2
 from fontTools import subset
 from sphinx.application import Sphinx
 
+from lrbook.plots import NARROW_FORM, one_window
+
 STYLES = (
     "styles/theme.css",
     "styles/bootstrap.css",
@@ -81,7 +83,6 @@ SIZE = re.compile(
 )
 PLACES = re.compile(r'(?:\b(?:d|x|y)="[^"]*"|translate\([^)]*\))')
 PHONE = "screen and (max-width: 600px)"
-NARROW = re.compile(r'<metadata class="narrow">(.*?)</metadata>\n?', re.DOTALL)
 STACKED = re.compile(r'<picture class="stacked.*?</figcaption>', re.DOTALL)
 LONG = re.compile(r"\d+\.\d{2,}")
 # names, signs and spaces in code have the colour of all code: they need no mark
@@ -202,9 +203,9 @@ def beside(address: str) -> str:
 def split(picture: Path) -> None:
     """Write the form for a phone that a picture brings as a file of its own, and both with few digits."""
     text = picture.read_text("utf8")
-    if found := NARROW.search(text):
+    if found := NARROW_FORM.search(text):
         Path(beside(str(picture))).write_text(rounded(html.unescape(found[1])), "utf8")
-    if (small := rounded(NARROW.sub("", text))) != text:
+    if (small := rounded(one_window(text))) != text:
         picture.write_text(small, "utf8")
 
 

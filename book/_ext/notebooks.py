@@ -19,6 +19,8 @@ from docutils import nodes
 from pybtex_docutils import Backend
 from sphinx.application import Sphinx
 
+from lrbook.plots import one_window
+
 ROOT = Path(__file__).parents[2]
 FIRST = """\
 # This notebook needs the package of the book, and nothing else of it.
@@ -118,6 +120,9 @@ def folded(cell: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
     copy = nbformat.v4.new_code_cell(
         cell.source, id=name, outputs=cell.outputs, execution_count=cell.execution_count
     )
+    for made in copy.outputs:
+        if picture := made.get("data", {}).get("image/svg+xml"):
+            made["data"]["image/svg+xml"] = one_window(picture)
     if tags := cell.metadata.get("tags", []):
         copy.metadata["tags"] = tags
     if {"hide-input", "remove-input", "remove-cell"} & set(tags):
