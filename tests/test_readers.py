@@ -237,7 +237,8 @@ CARDS = """() => [...document.querySelectorAll('table.cards')].map(table => {
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("what-to-use", 2), ("adam", 2), ("momentum", 2), ("race-of-optimizers", 1)]
+    ("name", "count"),
+    [("what-to-use", 2), ("adam", 2), ("momentum", 2), ("race-of-optimizers", 1), ("the-race", 1)],
 )
 def test_on_a_phone_a_row_of_many_words_is_a_card_and_names_its_columns(tab, name, count):
     """On a wide window it is a row, and one of numbers is always."""

@@ -14,25 +14,24 @@ from sphinx.application import Sphinx
 TABLE = re.compile(r'<table class="([^"]*)">(.*?)</table>', re.DOTALL)
 HEAD = re.compile(r'<th class="head"[^>]*>(.*?)</th>', re.DOTALL)
 ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
-SPOKEN = re.compile(
-    r'<span class="katex-mathml">.*?</math></span>', re.DOTALL
-)  # a formula once more, for the ear
+SPOKEN = re.compile(r'<span class="katex-mathml">.*?</math></span>', re.DOTALL)  # a formula, for the ear
 ROLES = {"thead": "rowgroup", "tbody": "rowgroup", "tr": "row", "th": "columnheader", "td": "cell"}
 CALL = re.compile(r'(<span class="pre">[^<(]{2,}\()(?=[^<]{8,}</span>)')  # after the bracket of a call
 CLASS = re.compile(r'<span class="pre">(?:[A-Z][a-z]+){2,}</span>')  # and between the words of a class
 LONG = 60  # letters of a row, in the mean: more do not fit into a line of a phone
+WORDY = 10  # letters of a cell, in the mean: numbers have fewer, and are compared down their columns
 
 
 def words(markup: str) -> str:
     """Give what is seen of a piece of a page."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", SPOKEN.sub("", markup))).strip()
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", SPOKEN.sub("", markup))).strip())
 
 
 def fitted(match: re.Match[str]) -> str:
     """Make cards of the rows of a table, where they are long."""
     heads = [words(head) for head in HEAD.findall(match[2])]
     rows = [row for row in ROW.findall(match[2]) if "<td" in row]
-    if len(heads) < 3 or sum(len(words(row)) for row in rows) < LONG * len(rows):
+    if len(heads) < 3 or sum(len(words(row)) for row in rows) < max(LONG, WORDY * len(heads)) * len(rows):
         return match[0]
     inside = re.sub(rf"<({'|'.join(ROLES)})\b", lambda tag: f'{tag[0]} role="{ROLES[tag[1]]}"', match[2])
 
