@@ -18,6 +18,7 @@ SPOKEN = re.compile(r'<span class="katex-mathml">.*?</math></span>', re.DOTALL) 
 ROLES = {"thead": "rowgroup", "tbody": "rowgroup", "tr": "row", "th": "columnheader", "td": "cell"}
 CALL = re.compile(r'(<span class="pre">[^<(]{2,}\()(?=[^<]{8,}</span>)')  # after the bracket of a call
 CLASS = re.compile(r'<span class="pre">(?:[A-Z][a-z]+){2,}</span>')  # and between the words of a class
+NUMBER = re.compile(r"<td>(?=<p>[-+]?[\d.,]+(?:e[-+]\d+)?</p>)")
 LONG = 60  # letters of a row, in the mean: more do not fit into a line of a phone
 WORDY = 10  # letters of a cell, in the mean: numbers have fewer, and are compared down their columns
 
@@ -49,7 +50,7 @@ def prepare(app: Sphinx, pagename: str, templatename: str, context: dict, doctre
     body = context["body"].replace('<th class="head">', '<th class="head" scope="col">')
     body = CALL.sub(r"\1<wbr>", body)
     body = CLASS.sub(lambda name: re.sub("(?<=[a-z])(?=[A-Z])", "<wbr>", name[0]), body)
-    context["body"] = TABLE.sub(fitted, body)
+    context["body"] = NUMBER.sub('<td class="number">', TABLE.sub(fitted, body))  # 1e-08 is one word
 
 
 def setup(app: Sphinx) -> dict:
