@@ -73,15 +73,13 @@ def for_all_windows(figure: Any) -> str | None:
     >>> picture.count("<svg"), picture.count("&lt;svg"), one_window(picture).count("svg>")
     (1, 1, 1)
     """
+    wide = _svg(figure)
     try:
-        copy = narrowed(figure)
+        narrow = _svg(narrowed(figure))
     except (pickle.PicklingError, AttributeError, TypeError):  # all that pickle says of a local function
-        copy = None
-    wide, narrow = _svg(figure), _svg(copy) if copy else None
-    if wide is None or narrow is None:
         return wide
-    inside = html.escape(narrow, quote=False)
-    return wide.replace("</svg>", f'<metadata class="narrow">{inside}</metadata>\n</svg>')
+    inside = html.escape(narrow or "", quote=False)
+    return wide and wide.replace("</svg>", f'<metadata class="narrow">{inside}</metadata>\n</svg>')
 
 
 def one_window(svg: str) -> str:
@@ -259,16 +257,16 @@ def label_lines(ax: Any, pad: float = 4.0, first: bool = False) -> None:
     height = -np.inf
     for i in np.argsort([y for _, y in ends]):
         height = max(ends[i][1], height + gap)
+        shift = (-pad if first else pad, (height - ends[i][1]) * 72 / ax.figure.dpi)
+        look = {
+            "color": lines[i].get_color(),
+            "fontsize": size,
+            "ha": "right" if first else "left",
+            "va": "center",
+        }
+        at = ax.transData.inverted().transform(ends[i])
         ax.annotate(
-            lines[i].get_label(),
-            ax.transData.inverted().transform(ends[i]),
-            xytext=(-pad if first else pad, (height - ends[i][1]) * 72 / ax.figure.dpi),
-            textcoords="offset points",
-            ha="right" if first else "left",
-            va="center",
-            color=lines[i].get_color(),
-            fontsize=size,
-            annotation_clip=False,
+            lines[i].get_label(), at, shift, textcoords="offset points", annotation_clip=False, **look
         )
 
 
@@ -292,29 +290,23 @@ def still(figure: Any) -> str:
         count = len(figure.panels)
         across = 3 if count == 3 or count > 4 else min(count, 2)
         down = -(-count // across)
-        picture, axes = plt.subplots(
-            down, across, figsize=(6.4, (2.1 if across == 3 else 2.9) * down), squeeze=False
-        )
+        size = (6.4, (2.1 if across == 3 else 2.9) * down)
+        picture, axes = plt.subplots(down, across, figsize=size, squeeze=False)
         labels = dict.fromkeys(m.label for p in figure.panels for m in p.marks if isinstance(m, Line))
         colors = dict(zip(labels, cycle(COLORS), strict=False))
         for ax, panel in zip(axes.flat, figure.panels, strict=False):
             _draw(ax, panel, numbers, colors)
         for ax in axes.flat[count:]:
             ax.set_axis_off()
-        handles = {
-            line.get_label(): line
-            for ax in axes.flat
-            for line in ax.get_lines()
-            if line.get_label() in labels
-        }
+        lines = [line for ax in axes.flat for line in ax.get_lines()]
+        handles = {line.get_label(): line for line in lines if line.get_label() in labels}
         if len(labels) > 1:
             picture.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4)
         picture.draw_without_rendering()  # names of marks stand where there is room, once all has its place
         for ax, panel in zip(axes.flat, figure.panels, strict=False):
             for mark in panel.marks:
                 if not isinstance(mark, Line | Levels):
-                    x, y = mark.at(numbers["at"])
-                    _mark(ax, x, y, mark.label)
+                    _mark(ax, mark.label, *mark.at(numbers["at"]))
         svg = str(as_svg(picture))
     plt.close(picture)
     return svg
@@ -331,7 +323,6 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 def _draw(ax: Any, panel: Any, numbers: dict[str, Any], colors: dict[str, str]) -> None:
     """The lines and levels of one panel of a live figure."""
-    c = numbers["at"]
     for axis, scale in (("x", panel.xlog), ("y", panel.ylog)):
         getattr(ax, f"set_{axis}scale")("log" if scale else "linear")
         if limits := getattr(panel, axis):
@@ -343,18 +334,13 @@ def _draw(ax: Any, panel: Any, numbers: dict[str, Any], colors: dict[str, str]) 
             y = columns[mark.y]
             again = list(colors).index(mark.label) >= len(COLORS)
             look = LOOKS[mark.look] | ({"linestyle": ":"} if again else {})
-            ax.plot(
-                columns[mark.x] if mark.x else np.arange(len(y)),
-                y,
-                color=colors[mark.label],
-                label=mark.label,
-                **look,
-            )
+            x = columns[mark.x] if mark.x else np.arange(len(y))
+            ax.plot(x, y, color=colors[mark.label], label=mark.label, **look)
         elif isinstance(mark, Levels):
-            _levels(ax, mark, c)
+            _levels(ax, mark, numbers["at"])
 
 
-def _mark(ax: Any, x: Any, y: Any, label: str) -> None:
+def _mark(ax: Any, label: str, x: Any, y: Any) -> None:
     """A point, or a line where it has but one coordinate, and its label where it is in nobody's way."""
     if x is not None and y is not None:
         ax.plot([x], [y], "o", color="black", markersize=4, zorder=4)
@@ -365,12 +351,9 @@ def _mark(ax: Any, x: Any, y: Any, label: str) -> None:
     else:
         ax.axvline(x, color=GREY, linewidth=0.9, linestyle=":")
         transform, along = ax.get_xaxis_transform(), [(x, a) for a in (0.97, 0.03, 0.5)]
-    text = ax.annotate(
-        label, along[0], xycoords=transform, xytext=(0, 0), textcoords="offset points", fontsize="small"
-    )
-    text.set_in_layout(False)  # it stands inside, and takes no room
-
     ax.autoscale_view()
+    text = ax.annotate(label, along[0], (0, 0), xycoords=transform, textcoords="offset points", size="small")
+    text.set_in_layout(False)  # it stands inside, and takes no room
 
     def crowd_at(choice: tuple[Any, str, str]) -> float:
         text.xy, across, up = choice
@@ -389,9 +372,8 @@ def _crowd(ax: Any, text: Any) -> float:
     points = 0
     for line in ax.get_lines():
         x, y = line.get_transform().transform(line.get_xydata()).T
-        if len(x) > 1:
-            between = np.linspace(0, len(x) - 1, 1000)  # along the whole line, however few its points
-            x, y = (np.interp(between, np.arange(len(x)), column) for column in (x, y))
+        between = np.linspace(0, len(x) - 1, 1000)  # along the whole line, however few its points
+        x, y = (np.interp(between, np.arange(len(x)), column) for column in (x, y))
         points += int(((box.x0 < x) & (x < box.x1) & (box.y0 < y) & (y < box.y1)).sum())
     return float(1e9 * outside + 1e6 * texts + points)
 
