@@ -20,15 +20,16 @@ from lrbook.elementary import in_notebook
 RECORDINGS = Path(__file__).parent / "recordings"
 MEASURED = Path(__file__).parent / "measured"
 UNSEEN = "application/papermill.record/"  # before its kind, an output is stored and not shown
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def claim(name: str, value: Any, low: float, high: float, form: str = "{:.3g}") -> None:
     """Hold a number that the prose states: it must lie in [low, high], and the page prints it.
 
-    In a notebook the formatted value is stored under `name`, unseen, and the text picks it up; elsewhere
-    only the check is made. A band is there to fail: one that is wider than two units of the last printed
-    digit, or digits that misstate the value by more than a tenth (unless they are a power of ten), are
-    refused whatever the value is.
+    In a notebook the formatted value, 5e-08 as 5·10⁻⁸, is stored under `name`, unseen, and the text picks it
+    up; elsewhere only the check is made. A band is there to fail: one that is wider than two units of the
+    last printed digit, or digits that misstate the value by more than a tenth (unless they are a power of
+    ten), are refused whatever the value is.
 
     >>> claim("stability limit", 2 / 3.0, 0.66, 0.67, "{:.2f}")
     >>> claim("stability limit", 2 / 2.0, 0.66, 0.67, "{:.2f}")
@@ -52,8 +53,9 @@ digit of 0.667, 0.002
             f"{name} must be printed to within a tenth of it, got {form.format(value)} for {value}"
         )
     if in_notebook():
+        said = re.sub(r"e([+-]\d+)", lambda e: "·10" + str(int(e[1])).translate(RAISED), form.format(value))
         sys.modules["IPython"].display.display(
-            {UNSEEN + "text/plain": repr(form.format(value))},
+            {UNSEEN + "text/plain": repr(said)},
             raw=True,
             metadata={"scrapbook": {"name": name, "mime_prefix": UNSEEN}},
         )

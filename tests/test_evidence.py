@@ -48,8 +48,10 @@ def test_in_a_notebook_a_claim_is_stored_under_its_name(monkeypatch):
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(display=display))
     monkeypatch.setattr(evidence, "in_notebook", lambda: True)
     claim("cost", 1234.5, 1234, 1235, "{:,.0f}")
-    ((data, options),) = shown
+    claim("least", 3.5e-9, 3.5e-9, 3.5e-9, "{:.1e}")
+    (data, options), (power, _) = shown
     assert data == {"application/papermill.record/text/plain": "'1,234'"}
+    assert power == {"application/papermill.record/text/plain": "'3.5·10⁻⁹'"}
     assert options["metadata"]["scrapbook"]["name"] == "cost"
 
 
