@@ -1,5 +1,6 @@
 """Learning-rate schedules and optimizers whose code is the formula."""
 
+from lrbook.best import Best, best_of
 from lrbook.calling import Schedule
 from lrbook.composition import Chain, Constant, Restarts, Scaled, Warmup
 from lrbook.digits import Digits, load_digits
@@ -16,7 +17,7 @@ from lrbook.schedules import (
     PolynomialDecay,
 )
 from lrbook.stepping import Optimizer, State
-from lrbook.sweeps import Best, Sweep, best_of, sweep
+from lrbook.sweeps import Sweep, sweep
 from lrbook.training import Run, descend, steps_of
 from lrbook.wrappers import ClipByGlobalNorm, Split, WithL2, WithWeightDecay
 
