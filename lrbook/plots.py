@@ -258,16 +258,9 @@ def label_lines(ax: Any, pad: float = 4.0, first: bool = False) -> None:
     for i in np.argsort([y for _, y in ends]):
         height = max(ends[i][1], height + gap)
         shift = (-pad if first else pad, (height - ends[i][1]) * 72 / ax.figure.dpi)
-        look = {
-            "color": lines[i].get_color(),
-            "fontsize": size,
-            "ha": "right" if first else "left",
-            "va": "center",
-        }
         at = ax.transData.inverted().transform(ends[i])
-        ax.annotate(
-            lines[i].get_label(), at, shift, textcoords="offset points", annotation_clip=False, **look
-        )
+        text = ax.annotate(lines[i].get_label(), at, shift, textcoords="offset points", annotation_clip=False)
+        text.set(color=lines[i].get_color(), size=size, ha="right" if first else "left", va="center")
 
 
 def _in_view(ax: Any, line: Any) -> Any:

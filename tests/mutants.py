@@ -396,7 +396,7 @@ MUTANTS = {
         ('next(filter(None, (a.get_ylabel() for a in [ax, *shared])), "")', "ax.get_ylabel()"),
         ("return points[seen] if any(seen) else points", "return points"),
         ("[0 if first else -1]", "[-1]"),
-        ('"ha": "right" if first else "left"', '"ha": "left"'),
+        ('ha="right" if first else "left"', 'ha="left"'),
         ("if legend.get_window_extent().width < figure.bbox.width:", "if True:"),
         ("1e9 * outside + ", ""),
         ("1e6 * texts + points", "points"),

@@ -194,19 +194,25 @@ def test_a_legend_that_is_too_wide_for_a_narrow_window_has_fewer_columns_there()
     assert not narrow.axes[0].get_window_extent().overlaps(legend.get_window_extent())
 
 
+def still_axes(monkeypatch, panel, sequences):
+    """The axes of the still picture of a live figure with one panel."""
+    pictures = []
+    monkeypatch.setattr(plots, "as_svg", pictures.append)
+    plots.still(live.Figure([panel], [live.Slider("rate", 0, 1, 0.5)], sequences))
+    pictures[0].draw_without_rendering()
+    (ax,) = pictures[0].axes
+    return ax
+
+
 CORNERS = [xy for xy in product([0.0, 5.0, 10.0, None], [0.0, 2.0, 4.0, None]) if xy != (None, None)]
 
 
 @pytest.mark.parametrize(("x", "y"), CORNERS)
 def test_the_label_of_a_mark_stands_inside_the_axes(monkeypatch, x, y):
     """Of a point, a line across and a line up, in the middle and at each edge."""
-    pictures = []
-    monkeypatch.setattr(plots, "as_svg", pictures.append)
     at = {name: lambda c, value=value: value for name, value in (("x", x), ("y", y)) if value is not None}
     panel = live.Panel("title", "step", (live.Point("a label", **at),), (0, 10), (0, 4))
-    plots.still(live.Figure([panel], [live.Slider("rate", 0, 1, 0.5)], {}))
-    (ax,) = pictures[0].axes
-    pictures[0].draw_without_rendering()
+    ax = still_axes(monkeypatch, panel, {})
     (text,) = ax.texts
     inside = ax.get_window_extent()
     assert text.get_text() == "a label"
@@ -215,14 +221,10 @@ def test_the_label_of_a_mark_stands_inside_the_axes(monkeypatch, x, y):
 
 def test_the_label_of_a_mark_keeps_off_lines_and_other_labels(monkeypatch):
     """Two marks at one place, on a line that rises through it."""
-    pictures = []
-    monkeypatch.setattr(plots, "as_svg", pictures.append)
     rising = live.Sequence(("y",), lambda t, state, c: (t * 0.4,), 10)
     marks = [live.Point(name, lambda c: 5.0, lambda c: 2.0) for name in ("one name", "other name")]
     panel = live.Panel("title", "step", (live.Line("line", "s", "y"), *marks), (0, 10), (0, 4))
-    plots.still(live.Figure([panel], [live.Slider("rate", 0, 1, 0.5)], {"s": rising}))
-    (ax,) = pictures[0].axes
-    pictures[0].draw_without_rendering()
+    ax = still_axes(monkeypatch, panel, {"s": rising})
     one, other = (text.get_window_extent() for text in ax.texts)
     assert not one.overlaps(other)
     x, y = ax.transData.transform(np.linspace([0, 0], [10, 4], 2000)).T

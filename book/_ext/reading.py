@@ -58,16 +58,16 @@ class Folds(SphinxPostTransform):
                 cell.children.sort(key=lambda part: part.get("nb_element") != "cell_code_output")
                 for fold in cell.findall(HideCodeCellNode):
                     if fold["prompt_show"] == self.config.nb_code_prompt_show:
-                        fold["prompt_show"] = made_by(cell)
+                        fold["prompt_show"] = made_by(cell) or fold["prompt_show"]
 
 
 def made_by(cell: nodes.container) -> str:
-    """Say of a cell without words of its own what it makes."""
+    """Say of a cell without words of its own what it makes, if that is more than what it prints."""
     if cell.next_node(nodes.image) is not None:
         return "How the figure is made"
     if cell.next_node(nodes.table) is not None:
         return "How the table is made"
-    return "How this is made" if len(cell.children) > 1 else "What this page imports"
+    return "" if len(cell.children) > 1 else "What this page imports"
 
 
 class Titles(SphinxPostTransform):
