@@ -36,6 +36,7 @@ APART = {
 # The modules whose tests stand with those of another.
 TESTED_WITH = {
     "__main__": "command_line",
+    "best": "sweeps",
     "calling": "schedules",
     "composition": "schedules",
     "digits": "problems",
@@ -220,12 +221,14 @@ MUTANTS = {
         ("return 1\n    print", "return 0\n    print"),
         ("case ast.Constant(value=bool() | int() | float()):", "case ast.Constant():"),
     ],
-    "sweeps": [
+    "best": [
         ("if losses.shape != tuple(map(len, axes.values())):", "if losses.ndim != len(axes):"),
         ("np.where(np.isfinite(losses), losses, np.inf)", "losses"),
         ("for end in (0, -1):", "for end in (0,):"),
         ("for end in (0, -1):", "for end in (-1,):"),
         ("losses.take(end, axis=k).min() == lowest:", "losses.take(end, axis=k).max() == lowest:"),
+    ],
+    "sweeps": [
         ("args = tuple(x[1:] if isinstance(x, tuple) else x for x in args)", "pass"),
         ("updates[going[~fine]] = state.t", "updates[going[~fine]] = state.t + 1"),
         ("opt = _cut(optimizer, (runs,), going, None)", "pass"),
